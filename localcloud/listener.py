@@ -45,8 +45,7 @@ class Listener:
             self._application, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[method-assign]  # the CLI owns signals
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # the CLI owns signals
         self._server = server
         self._task = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started:
