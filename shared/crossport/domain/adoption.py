@@ -1,0 +1,81 @@
+"""Adoption: a port found on one of our circuits without an order of ours (ruling 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from crossport.domain.circuit import MAX_VLAN_ID, Circuit
+from crossport.domain.connection import Connection, Terms, connection_id_for
+from crossport.domain.decide import Decision, Finding, decide
+from crossport.domain.observation import PortObservation
+from crossport.domain.orders import Contract, Hold, Tenant
+from crossport.domain.policy import Policy
+from crossport.domain.specs import MBPS
+from crossport.domain.vocabulary import Flow, Origin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adoption:
+    """What follows from adopting a port. ``hold`` is None when its VLAN ID is held by another connection already."""
+
+    decision: Decision
+    circuit: Circuit
+    hold: Hold | None
+
+
+def decide_adoption(
+    port: PortObservation,
+    circuit: Circuit,
+    tenant: Tenant | None,
+    contracts: tuple[Contract, ...],
+    policy: Policy,
+    *,
+    origin: Origin = Origin.CONSOLE,
+) -> Adoption:
+    """Open a connection for a port that was read from the cloud, checked against every rule.
+
+    What was observed is recorded even where it breaks a rule; the breach becomes a finding. Raises ValueError when the
+    read lacks the tenant, the spec, the VLAN ID or the order mode: it is then not a complete read of a port.
+    """
+    if port.tenant_uid is None or port.spec is None or port.vlan_id is None or port.order_mode is None:
+        raise ValueError(f"the read of {port.port_id} is not complete enough to adopt it")
+    connection = Connection(
+        connection_id=connection_id_for(circuit.account_id, "port", port.port_id),
+        account_id=circuit.account_id,
+        region=circuit.region,
+        circuit_id=circuit.circuit_id,
+        tenant_uid=port.tenant_uid,
+        flow=Flow.NEW,
+        origin=origin,
+        terms=Terms(spec=port.spec, vlan_id=port.vlan_id, order_mode=port.order_mode),
+        created_at=port.at,
+        contract_number=next((c.number for c in contracts if c.in_force(port.at)), ""),
+    )
+    findings = _findings(port, circuit, tenant, connection, policy)
+    decision = decide(connection, [port], policy)
+    decision = replace(decision, findings=(*decision.findings, *findings))
+    mbps = MBPS.get(port.spec, 0)
+    if not 0 <= port.vlan_id <= MAX_VLAN_ID or circuit.vlan_bitmap >> port.vlan_id & 1:
+        return Adoption(decision=decision, circuit=replace(circuit, held_mbps=circuit.held_mbps + mbps), hold=None)
+    hold = Hold(circuit_id=circuit.circuit_id, vlan_id=port.vlan_id, mbps=mbps, connection_id=connection.connection_id)
+    return Adoption(decision=decision, circuit=circuit.hold(port.vlan_id, mbps), hold=hold)
+
+
+def _findings(
+    port: PortObservation, circuit: Circuit, tenant: Tenant | None, connection: Connection, policy: Policy
+) -> list[Finding]:
+    vlan_id, spec = port.vlan_id or 0, port.spec or ""
+    checks = (
+        ("port_without_contract", tenant is None or not connection.contract_number),
+        ("vlan_clash", not circuit.is_free(vlan_id, zero_is_exclusive=policy.vlan_zero_is_exclusive)),
+        ("vlan_out_of_range", not 0 <= vlan_id <= MAX_VLAN_ID),
+        ("spec_unknown", spec not in MBPS),
+        ("spec_not_offered", spec not in policy.specs),
+        ("order_mode_not_enabled", port.order_mode not in policy.order_modes),
+        ("over_capacity", MBPS.get(spec, 0) > circuit.free_mbps),
+    )
+    return [
+        Finding(code=code, subject=port.port_id, details={"circuit_id": circuit.circuit_id, "vlan_id": vlan_id})
+        for code, broken in checks
+        if broken
+    ]

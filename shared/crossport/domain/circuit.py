@@ -1,0 +1,73 @@
+"""A circuit's capacity and VLAN IDs: what orders decide on.
+
+Observations never change a circuit. Orders reserve by compare-and-swap on ``version`` (design section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+#: The highest VLAN ID of a shared port (API reference: 0..2999; 0 is the whole-circuit routed mode).
+MAX_VLAN_ID = 2_999
+_VLAN_ZERO = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Circuit:
+    """One dedicated Express Connect circuit of a partner account."""
+
+    circuit_id: str
+    account_id: str
+    region: str
+    name: str
+    access_point: str
+    line_operator: str
+    #: Mbit/s, decimal.
+    bandwidth_mbps: int
+    #: Status by the cloud; shared ports need ``Enabled``.
+    status: str = "Enabled"
+    #: Sum of all live holds, Mbit/s.
+    held_mbps: int = 0
+    #: Bit n is set while VLAN ID n is held. A cache: the hold rows are the truth.
+    vlan_bitmap: int = 0
+    version: int = 0
+
+    @property
+    def free_mbps(self) -> int:
+        """Mbit/s that no hold takes; negative when the circuit is oversold."""
+        return self.bandwidth_mbps - self.held_mbps
+
+    def is_free(self, vlan_id: int, *, zero_is_exclusive: bool = True) -> bool:
+        """Whether the VLAN ID can be held. VLAN 0 excludes every other and is excluded by any (ruling 18, [INF])."""
+        if self.vlan_bitmap >> vlan_id & 1:
+            return False
+        if not zero_is_exclusive:
+            return True
+        return self.vlan_bitmap == 0 if vlan_id == 0 else not self.vlan_bitmap & _VLAN_ZERO
+
+    def lowest_free(self, pool: Iterable[tuple[int, int]]) -> int | None:
+        """The lowest free VLAN ID of the pool (inclusive ranges), or None when it is used up.
+
+        VLAN 0 is never picked by itself: it would take the whole circuit.
+        """
+        if self.vlan_bitmap & _VLAN_ZERO:
+            return None
+        for start, high in sorted(pool):
+            low = max(start, 1)
+            free = ~(self.vlan_bitmap >> low) & ((1 << (high - low + 1)) - 1) if high >= low else 0
+            if free:
+                return low + (free & -free).bit_length() - 1
+        return None
+
+    def hold(self, vlan_id: int, mbps: int) -> Circuit:
+        """The circuit with one VLAN ID and its bandwidth held. Raises ValueError when the VLAN ID is held already."""
+        if self.vlan_bitmap >> vlan_id & 1:
+            raise ValueError(f"VLAN {vlan_id} is held on {self.circuit_id}")
+        return replace(self, vlan_bitmap=self.vlan_bitmap | 1 << vlan_id, held_mbps=self.held_mbps + mbps)
+
+    def release(self, vlan_id: int, mbps: int) -> Circuit:
+        """The circuit with a hold given back. Raises ValueError when the VLAN ID is not held."""
+        if not self.vlan_bitmap >> vlan_id & 1:
+            raise ValueError(f"VLAN {vlan_id} is not held on {self.circuit_id}")
+        return replace(self, vlan_bitmap=self.vlan_bitmap & ~(1 << vlan_id), held_mbps=self.held_mbps - mbps)

@@ -1,0 +1,179 @@
+"""The aggregate: one tenant's shared port with everything that belongs to it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from crossport.domain.errors import aware
+from crossport.domain.facts import PortFacts, VbrFacts, gone
+from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """One reason why something was refused or gave up: a stable code, a sentence, and what it is about."""
+
+    code: str
+    message: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Milestone:
+    """A step before the push, with who said so and on what evidence (ruling 5)."""
+
+    name: MilestoneName
+    at: datetime
+    actor: str
+    evidence: str = ""
+
+    def __post_init__(self) -> None:
+        aware(self.at, "a milestone's time")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What was ordered. The payer is fixed at creation (rule 9)."""
+
+    spec: str
+    vlan_id: int
+    order_mode: OrderMode | str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordHead:
+    """The live billing record of one billing fact: which revision it is, and the digest of what it charges."""
+
+    fact: str
+    revision: int
+    digest: str
+    #: The record itself as it was written, so that a reversal repeats it exactly.
+    record: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """One tenant's shared port: what was agreed, what we did, and what the cloud was seen to do.
+
+    ``port`` and ``vbrs`` are merged facts and do not depend on the order of observations; what orders and our own
+    acts leave (milestones, intent, failure) is first come, first served.
+    """
+
+    connection_id: str
+    #: The partner account; every key, lock and row carries it (ruling 10).
+    account_id: str
+    region: str
+    circuit_id: str
+    tenant_uid: str
+    flow: Flow
+    origin: Origin
+    terms: Terms
+    created_at: datetime
+    #: The orderer's own idempotency key; "" for an adopted port.
+    client_order_id: str = ""
+    contract_number: str = ""
+    purchase_order: str = ""
+    customer_reference: str = ""
+    #: Where the tenant's VPC is, when that is another region than the port's (ruling 20).
+    tenant_region: str = ""
+    milestones: tuple[Milestone, ...] = ()
+    #: Why the order was refused; empty unless it was.
+    refusals: tuple[Refusal, ...] = ()
+    #: When the create call was recorded as intended; its Token follows from the connection id.
+    intended_at: datetime | None = None
+    #: Why provisioning gave up.
+    failure: Refusal | None = None
+    #: When we took the offer back.
+    withdrawn_at: datetime | None = None
+    #: When the end of the service was recorded (ruling 4).
+    cease_recorded_at: datetime | None = None
+    #: When the tenant attested a VBR that we cannot see (ruling 8).
+    attested_at: datetime | None = None
+    port: PortFacts | None = None
+    vbrs: tuple[VbrFacts, ...] = ()
+    heads: tuple[RecordHead, ...] = field(default=())
+
+    @property
+    def port_id(self) -> str | None:
+        """The shared port's id, once it is known."""
+        return self.port.port_id if self.port else None
+
+    @property
+    def token(self) -> str:
+        """The idempotency Token of the create call: at most 64 ASCII characters, one for each intent (rule 11)."""
+        return token_of(self.connection_id)
+
+    @property
+    def vlan_id(self) -> int:
+        """The port's VLAN ID as the cloud last said, else as ordered. 0 is a valid value."""
+        seen = self.port.vlan_id.current if self.port else None
+        return self.terms.vlan_id if seen is None else seen
+
+    @property
+    def spec(self) -> str:
+        """The port's spec as the cloud last said, else as ordered."""
+        seen = self.port.spec.current if self.port else None
+        return self.terms.spec if seen is None else seen
+
+    @property
+    def order_mode(self) -> str:
+        """Who pays, as the cloud last said, else as ordered."""
+        seen = self.port.order_mode.current if self.port else None
+        return str(self.terms.order_mode) if seen is None else seen
+
+    def milestone(self, name: MilestoneName) -> Milestone | None:
+        """The milestone of this name, or None while it has not been reached."""
+        return next((m for m in self.milestones if m.name is name), None)
+
+    def live_vbrs(self, window: timedelta) -> tuple[VbrFacts, ...]:
+        """The VBRs that hang on the port now: not said deleted, not gone, not moved elsewhere."""
+        return tuple(
+            vbr
+            for vbr in self.vbrs
+            if not vbr.deleted
+            and not gone(vbr.presence, window)
+            and vbr.port_id.current in (None, self.port_id)
+            and vbr.status.current != "deleting"
+        )
+
+    def conforms(self, vbr: VbrFacts) -> bool:
+        """Whether a VBR is the one that the contract speaks of: the tenant's, on this port, with its VLAN ID.
+
+        An owner that the cloud did not name is not held against the VBR.
+        """
+        return (
+            vbr.owner_uid.current in (None, self.tenant_uid)
+            and vbr.port_id.current == self.port_id
+            and vbr.vlan_id.current == self.vlan_id
+        )
+
+    def ever_conformed(self, vbr: VbrFacts) -> bool:
+        """Whether the VBR was at some time the port's proper one. Monotone, so effects may hang on it."""
+        owners = vbr.owner_uid.values()
+        vlans = self.port.vlan_id.values() if self.port and self.port.vlan_id.entries else {self.terms.vlan_id}
+        return (
+            (not owners or self.tenant_uid in owners)
+            and self.port_id in vbr.port_id.values()
+            and not vlans.isdisjoint(vbr.vlan_id.values())
+        )
+
+    def accepted_vbr(self, window: timedelta) -> VbrFacts | None:
+        """The earliest conforming VBR that lives, or None (the one-VBR rule: rule 14)."""
+        fitting = [vbr for vbr in self.live_vbrs(window) if self.conforms(vbr)]
+        return min(fitting, key=lambda vbr: (vbr.first_seen, vbr.vbr_id), default=None)
+
+
+def connection_id_for(account_id: str, kind: str, key: str) -> str:
+    """The id of the connection that an order (by client order id) or an adopted port (by port id) opens.
+
+    Derived, so that the same input opens the same connection however often it arrives.
+    """
+    digest = hashlib.sha256(f"{account_id}\n{kind}\n{key}".encode()).hexdigest()
+    return f"conn-{digest[:16]}"
+
+
+def token_of(connection_id: str) -> str:
+    """The create call's Token for a connection; 64 ASCII characters at most (API reference, parameter Token)."""
+    return f"crossport-{connection_id}"

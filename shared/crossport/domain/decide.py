@@ -1,0 +1,193 @@
+"""``decide``: the one place where observations turn into a new connection and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from crossport.domain.billing import charges_of, unpriced
+from crossport.domain.connection import Connection
+from crossport.domain.effects import Effect, effects_of, evidence
+from crossport.domain.facts import merge_port, merge_vbr, settle, too_late
+from crossport.domain.ledger import BillingRecord, settle_records
+from crossport.domain.observation import Observation, PortObservation
+from crossport.domain.phase import phase_of
+from crossport.domain.policy import Policy
+from crossport.domain.violations import Violation, violations_of
+from crossport.domain.vocabulary import Phase
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One line of the audit trail: what changed. ``details`` are JSON values."""
+
+    kind: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something that a person should look at; it changes nothing by itself. ``key`` is unique within the connection."""
+
+    code: str
+    subject: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What follows: the new connection, the audit trail's lines, effects with new keys, and records to append."""
+
+    connection: Connection
+    phase: Phase
+    violations: tuple[Violation, ...] = ()
+    changes: tuple[Change, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    records: tuple[BillingRecord, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything would be written besides the inbox."""
+        return bool(self.changes or self.effects or self.records or self.findings)
+
+
+def decide(connection: Connection, observations: Iterable[Observation], policy: Policy) -> Decision:
+    """Fold observations into a connection.
+
+    Any order and any repeats of the same observations end in the same facts, the same set of effect keys and the
+    same live records. Observations of a settled past change nothing and are findings.
+    """
+    merged, findings = connection, []
+    for seen in observations:
+        if _concerns_settled_past(merged, seen):
+            findings.append(_late(seen))
+        merged = _merge(merged, seen)
+    return conclude(connection, _settled(merged, policy), policy, findings=tuple(findings))
+
+
+def conclude(
+    before: Connection | None, after: Connection, policy: Policy, *, findings: tuple[Finding, ...] = ()
+) -> Decision:
+    """What follows from a connection's move from ``before`` (None: it is new) to ``after``.
+
+    Effects are those of ``after`` less those of ``before``, which an earlier save has inserted already.
+    """
+    heads, records = settle_records(after.heads, charges_of(after, policy))
+    after = replace(after, heads=heads) if heads != after.heads else after
+    known = {effect.key for effect in effects_of(before, policy)} if before is not None else set()
+    unpriced_before = set(unpriced(before, policy)) if before is not None else set()
+    missing = tuple(
+        Finding(code="price_missing", subject=subject, details={})
+        for subject in unpriced(after, policy)
+        if subject not in unpriced_before
+    )
+    window = policy.consistency_window
+    return Decision(
+        connection=after,
+        phase=phase_of(after, window),
+        violations=violations_of(after, window),
+        changes=_changes(before, after, policy),
+        effects=tuple(effect for effect in effects_of(after, policy) if effect.key not in known),
+        records=records,
+        findings=(*findings, *missing, *_series_findings(before, after)),
+    )
+
+
+def _merge(connection: Connection, seen: Observation) -> Connection:
+    if isinstance(seen, PortObservation):
+        return replace(connection, port=merge_port(connection.port, seen))
+    others = [vbr for vbr in connection.vbrs if vbr.vbr_id != seen.vbr_id]
+    known = next((vbr for vbr in connection.vbrs if vbr.vbr_id == seen.vbr_id), None)
+    merged = sorted([*others, merge_vbr(known, seen)], key=lambda vbr: vbr.vbr_id)
+    return replace(connection, vbrs=tuple(merged))
+
+
+def _concerns_settled_past(connection: Connection, seen: Observation) -> bool:
+    if isinstance(seen, PortObservation):
+        return too_late(connection.port, seen)
+    return too_late(next((vbr for vbr in connection.vbrs if vbr.vbr_id == seen.vbr_id), None), seen)
+
+
+def _settled(connection: Connection, policy: Policy) -> Connection:
+    """The connection with the past closed that lies the settlement age before the latest thing known of it."""
+    port = connection.port
+    latest = max((history.latest.at for history in _histories(connection) if history.latest is not None), default=None)
+    if latest is None:
+        return connection
+    until = latest - policy.settlement_age
+    return replace(
+        connection,
+        port=settle(port, until) if port is not None else None,
+        vbrs=tuple(settle(vbr, until) for vbr in connection.vbrs),
+    )
+
+
+def _histories(connection: Connection) -> Iterable[Any]:
+    if connection.port is not None:
+        yield from (connection.port.status, connection.port.presence, connection.port.vlan_id)
+    for vbr in connection.vbrs:
+        yield from (vbr.status, vbr.presence, vbr.vlan_id)
+
+
+def _late(seen: Observation) -> Finding:
+    subject = seen.port_id if isinstance(seen, PortObservation) else seen.vbr_id
+    return Finding(code="late_observation", subject=str(subject), details={"at": seen.at.isoformat()})
+
+
+def _series_findings(before: Connection | None, after: Connection) -> tuple[Finding, ...]:
+    """A changed EnabledTime opens a new billing series; a person should know why (ruling 7)."""
+    known = before.port.enabled_times_read() if before is not None and before.port is not None else ()
+    now = after.port.enabled_times_read() if after.port is not None else ()
+    if len(now) < 2 or now == known:
+        return ()
+    return tuple(
+        Finding(code="enabled_time_changed", subject=at.isoformat(), details={"known": [t.isoformat() for t in known]})
+        for at in now
+        if at not in known
+    )
+
+
+def _changes(before: Connection | None, after: Connection, policy: Policy) -> tuple[Change, ...]:
+    """The audit trail's lines: the phase, the fields a person follows, and violations that came or went."""
+    window = policy.consistency_window
+    changes = []
+    old_phase = phase_of(before, window) if before is not None else None
+    new_phase = phase_of(after, window)
+    if old_phase is not new_phase:
+        changes.append(Change(kind="phase", details={"from": old_phase, "to": new_phase}))
+    old, new = _followed(before, window), _followed(after, window)
+    changes += [
+        Change(kind="field", details={"field": name, "from": old.get(name), "to": new[name]})
+        for name in sorted(new)
+        if old.get(name) != new[name]
+    ]
+    had = {v.key: v for v in violations_of(before, window)} if before is not None else {}
+    has = {v.key: v for v in violations_of(after, window)}
+    changes += [Change(kind="violation", details=evidence(has[key])) for key in sorted(has.keys() - had.keys())]
+    changes += [Change(kind="violation_cleared", details=evidence(had[key])) for key in sorted(had.keys() - has.keys())]
+    return tuple(changes)
+
+
+def _followed(connection: Connection | None, window: Any) -> dict[str, Any]:
+    if connection is None:
+        return {}
+    fields: dict[str, Any] = {"milestones": [m.name for m in connection.milestones]} if connection.milestones else {}
+    port = connection.port
+    if port is not None:
+        fields |= {"port_id": port.port_id, "acceptance": port.acceptance}
+        for name in ("status", "business_status", "spec", "expect_spec", "vlan_id", "tenant_uid", "order_mode"):
+            fields[name] = getattr(port, name).current
+        for name in ("enabled_time", "end_time"):
+            fields[name] = _iso(getattr(port, name).current)
+    for vbr in connection.vbrs:
+        fields[f"{vbr.vbr_id}"] = "deleted" if vbr.deleted else vbr.status.current or "seen"
+    accepted = connection.accepted_vbr(window)
+    fields["vbr_id"] = accepted.vbr_id if accepted else None
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _iso(value: datetime | None) -> str | None:
+    return value.isoformat() if value is not None else None

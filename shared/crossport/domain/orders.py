@@ -1,0 +1,233 @@
+"""``decide_order``: a first-time order against the rules, the circuit and the contract.
+
+Orders are first come, first served. A refused order holds nothing and is told every reason at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from crossport.domain.circuit import MAX_VLAN_ID, Circuit
+from crossport.domain.connection import Connection, Milestone, Refusal, Terms, connection_id_for
+from crossport.domain.decide import Decision, conclude
+from crossport.domain.effects import ready_to_push
+from crossport.domain.policy import Policy
+from crossport.domain.specs import MBPS, NEEDS_APPROVAL, mbps
+from crossport.domain.vocabulary import Flow, OrderMode, Origin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A first-time order as it came in. ``vlan_id`` None: the lowest free one of the pool."""
+
+    client_order_id: str
+    account_id: str
+    circuit_id: str
+    tenant_uid: str
+    spec: str
+    order_mode: str
+    received_at: datetime
+    vlan_id: int | None = None
+    tenant_region: str = ""
+    purchase_order: str = ""
+    customer_reference: str = ""
+    milestones: tuple[Milestone, ...] = ()
+
+    @property
+    def connection_id(self) -> str:
+        """The connection that this order opens."""
+        return connection_id_for(self.account_id, "order", self.client_order_id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tenant:
+    """A tenant as declared. ``tenant_uid`` is a main account's id, digits kept as a string (ruling 11)."""
+
+    tenant_uid: str
+    name: str
+    #: Alibaba Cloud site, declared; the cloud's error is the authority.
+    site: str = "international"
+    #: ``en`` or ``zh-CN``.
+    language: str = "en"
+    email: str = ""
+    #: IANA zone of the recipient.
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contract:
+    """A contract between the partner account and a tenant. Both dates are inclusive, in the contract's zone."""
+
+    number: str
+    account_id: str
+    tenant_uid: str
+    signed_on: date | None
+    valid_from: date
+    valid_until: date | None = None
+    zone: str = "UTC"
+
+    def in_force(self, now: datetime) -> bool:
+        """Whether it is signed and valid on today's date in its own zone (ruling 21)."""
+        today = now.astimezone(ZoneInfo(self.zone)).date()
+        if self.signed_on is None or self.signed_on > today or self.valid_from > today:
+            return False
+        return self.valid_until is None or today <= self.valid_until
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """A VLAN ID and bandwidth kept for one connection on one circuit."""
+
+    circuit_id: str
+    vlan_id: int
+    mbps: int
+    connection_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderDecision:
+    """What follows from an order: the connection's decision, and, unless refused, the hold and the circuit after it."""
+
+    decision: Decision
+    refusals: tuple[Refusal, ...] = ()
+    hold: Hold | None = None
+    circuit: Circuit | None = None
+
+
+def decide_order(
+    order: Order, circuit: Circuit, tenant: Tenant | None, contracts: tuple[Contract, ...], policy: Policy
+) -> OrderDecision:
+    """Accept or refuse a first-time order. ``contracts`` are those between this account and this tenant."""
+    vlan_id = circuit.lowest_free(policy.vlan_pool) if order.vlan_id is None else order.vlan_id
+    reasons = tuple(_reasons(order, vlan_id, circuit, tenant, contracts, policy))
+    contract = next((c for c in contracts if c.in_force(order.received_at)), None)
+    connection = Connection(
+        connection_id=order.connection_id,
+        account_id=order.account_id,
+        region=circuit.region,
+        circuit_id=circuit.circuit_id,
+        tenant_uid=order.tenant_uid,
+        flow=Flow.NEW,
+        origin=Origin.ORDER,
+        terms=Terms(spec=order.spec, vlan_id=-1 if vlan_id is None else vlan_id, order_mode=order.order_mode),
+        created_at=order.received_at,
+        client_order_id=order.client_order_id,
+        contract_number=contract.number if contract else "",
+        purchase_order=order.purchase_order,
+        customer_reference=order.customer_reference,
+        tenant_region=order.tenant_region,
+        milestones=tuple(sorted(order.milestones, key=lambda m: (m.at, m.name))),
+        refusals=reasons,
+    )
+    if reasons or vlan_id is None:
+        return OrderDecision(decision=conclude(None, connection, policy), refusals=reasons)
+    hold = Hold(
+        circuit_id=circuit.circuit_id,
+        vlan_id=vlan_id,
+        mbps=mbps(order.spec),
+        connection_id=connection.connection_id,
+    )
+    connection = _intended(connection, order.received_at, policy)
+    return OrderDecision(
+        decision=conclude(None, connection, policy), hold=hold, circuit=circuit.hold(vlan_id, hold.mbps)
+    )
+
+
+def decide_milestone(connection: Connection, milestone: Milestone, policy: Policy) -> Decision:
+    """Record a milestone; the first of its name counts. When all that gate the push are there, intend the call."""
+    if connection.milestone(milestone.name) is not None:
+        return conclude(connection, connection, policy)
+    reached = tuple(sorted((*connection.milestones, milestone), key=lambda m: (m.at, m.name)))
+    after = replace(connection, milestones=reached)
+    return conclude(connection, _intended(after, milestone.at, policy), policy)
+
+
+def _intended(connection: Connection, at: datetime, policy: Policy) -> Connection:
+    if connection.intended_at is None and not connection.refusals and ready_to_push(connection, policy):
+        return replace(connection, intended_at=at)
+    return connection
+
+
+def _reasons(
+    order: Order,
+    vlan_id: int | None,
+    circuit: Circuit,
+    tenant: Tenant | None,
+    contracts: tuple[Contract, ...],
+    policy: Policy,
+) -> Iterator[Refusal]:
+    yield from _of_tenant(order, tenant, contracts, policy)
+    yield from _of_terms(order, policy)
+    yield from _of_circuit(order, circuit, policy)
+    if vlan_id is None:
+        yield Refusal(code="vlan_pool_exhausted", message=f"no VLAN of the pool is free on {circuit.circuit_id}")
+    elif not 0 <= vlan_id <= MAX_VLAN_ID:
+        yield Refusal(code="vlan_out_of_range", message=f"VLAN {vlan_id} is not within 0..{MAX_VLAN_ID}")
+    elif order.vlan_id is not None and not circuit.is_free(vlan_id, zero_is_exclusive=policy.vlan_zero_is_exclusive):
+        yield Refusal(
+            code="vlan_taken", message=f"VLAN {vlan_id} is taken on {circuit.circuit_id}", subject=str(vlan_id)
+        )
+
+
+def _of_tenant(
+    order: Order, tenant: Tenant | None, contracts: tuple[Contract, ...], policy: Policy
+) -> Iterator[Refusal]:
+    uid = order.tenant_uid
+    if not uid.isdecimal():
+        yield Refusal(code="tenant_uid_malformed", message="a tenant's UID is digits", subject=uid)
+    if uid == order.account_id:
+        yield Refusal(code="tenant_is_partner", message="the tenant's UID is the partner's own account", subject=uid)
+    if tenant is None:
+        yield Refusal(code="tenant_unknown", message=f"no tenant {uid} is on record", subject=uid)
+    elif tenant.site != policy.site:
+        yield Refusal(
+            code="no_account_for_site",
+            message=f"the tenant is on site {tenant.site}, the partner account on {policy.site}",
+            subject=uid,
+        )
+    if not any(contract.in_force(order.received_at) for contract in contracts):
+        code = "contract_missing" if not contracts else "contract_not_in_force"
+        yield Refusal(code=code, message=f"no contract with {uid} is signed and valid today", subject=uid)
+
+
+def _of_terms(order: Order, policy: Policy) -> Iterator[Refusal]:
+    if order.spec not in MBPS:
+        yield Refusal(code="spec_unknown", message=f"{order.spec} is not a spec of the API", subject=order.spec)
+    elif order.spec not in policy.specs:
+        yield Refusal(code="spec_not_offered", message=f"{order.spec} is not offered here", subject=order.spec)
+    elif order.spec in NEEDS_APPROVAL and not policy.approved_above_1g:
+        yield Refusal(
+            code="spec_needs_approval", message=f"{order.spec} needs the account manager's approval", subject=order.spec
+        )
+    if order.order_mode not in set(OrderMode):
+        yield Refusal(
+            code="order_mode_unknown", message=f"{order.order_mode} is no order mode", subject=order.order_mode
+        )
+    elif order.order_mode not in policy.order_modes:
+        yield Refusal(
+            code="order_mode_not_enabled", message=f"{order.order_mode} is not enabled here", subject=order.order_mode
+        )
+
+
+def _of_circuit(order: Order, circuit: Circuit, policy: Policy) -> Iterator[Refusal]:
+    if circuit.account_id != order.account_id or policy.account_id != order.account_id:
+        yield Refusal(
+            code="circuit_of_other_account",
+            message=f"circuit {circuit.circuit_id} does not belong to {order.account_id}",
+            subject=circuit.circuit_id,
+        )
+    if circuit.status != "Enabled":
+        yield Refusal(
+            code="circuit_not_enabled",
+            message=f"circuit {circuit.circuit_id} is {circuit.status}",
+            subject=circuit.circuit_id,
+        )
+    if order.spec in MBPS and mbps(order.spec) > circuit.free_mbps:
+        yield Refusal(
+            code="capacity_exceeded",
+            message=f"{order.spec} exceeds the {max(circuit.free_mbps, 0)} of {circuit.bandwidth_mbps} Mbit/s that are free",
+            subject=order.spec,
+        )

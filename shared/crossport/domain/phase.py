@@ -1,0 +1,114 @@
+"""Phase: where a connection stands. A table of conditions over current facts; the first match wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from crossport.domain.connection import Connection
+from crossport.domain.facts import gone
+from crossport.domain.vocabulary import OrderMode, Party, Phase, Source
+
+_TERMINATED = frozenset({"Terminating", "Terminated"})
+_BROKEN_OFF = frozenset({"Rejected", "Allocation Failed", "AllocationFailed"})
+_VBR_DOWN = frozenset({"terminating", "terminated", "recovering"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suspension:
+    """Why a connection is suspended (ruling 14): the reason and the party that is waited for."""
+
+    reason: str
+    waiting_for: Party
+    #: How it comes back.
+    way_back: str
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The questions that the table asks, over one connection."""
+
+    connection: Connection
+    window: timedelta
+
+    def status(self) -> str | None:
+        return self.connection.port.status.current if self.connection.port else None
+
+    def enabled(self) -> bool:
+        return self.status() == "Enabled"
+
+    def confirmed(self) -> bool:
+        return self.connection.port is not None and self.connection.port.confirmed
+
+    def deleted(self) -> bool:
+        port = self.connection.port
+        return port is not None and (port.deleted or gone(port.presence, self.window))
+
+    def ever_accepted(self) -> bool:
+        """Whether the port was ever the tenant's: seen Confirmed, or carrying a VBR, which only acceptance allows."""
+        port = self.connection.port
+        return port is not None and (port.confirmed or bool(self.connection.vbrs))
+
+    def vbr_lives(self) -> bool:
+        vbr = self.connection.accepted_vbr(self.window)
+        if vbr is None:
+            return self.connection.attested_at is not None and not self.connection.live_vbrs(self.window)
+        return vbr.status.current not in _VBR_DOWN and vbr.status.current != "unconfirmed"
+
+
+def suspension(connection: Connection, window: timedelta) -> Suspension | None:
+    """The suspension in force by the current facts, or None. Locks come before terminations."""
+    port = connection.port
+    if port is None:
+        return None
+    payer = Party.PARTNER if connection.order_mode == OrderMode.PARTNER_PAYS else Party.TENANT
+    business = port.business_status.current
+    if business == "FinancialLocked":
+        return Suspension(reason="locked_financial", waiting_for=payer, way_back="settle the overdue payment")
+    if business == "SecurityLocked":
+        return Suspension(
+            reason="locked_security", waiting_for=Party.TENANT, way_back="clear the security lock with Alibaba Cloud"
+        )
+    latest = port.status.latest
+    if latest is not None and latest.value in _TERMINATED:
+        return _disabled(latest.source is Source.OWN_ANSWER, "recover the port")
+    vbr = connection.accepted_vbr(window)
+    if vbr is not None and vbr.status.current in _VBR_DOWN and port.confirmed and port.status.current == "Enabled":
+        # Only the circuit's owner can terminate or recover a VBR (API reference, TerminateVirtualBorderRouter).
+        return _disabled(True, "recover the VBR")
+    return None
+
+
+def _disabled(by_partner: bool, way_back: str) -> Suspension:
+    if by_partner:
+        return Suspension(reason="disabled_by_partner", waiting_for=Party.PARTNER, way_back=way_back)
+    return Suspension(reason="disabled_by_tenant", waiting_for=Party.TENANT, way_back=way_back)
+
+
+def _canceled_offer(view: _View) -> bool:
+    return view.status() == "Canceled" and not view.confirmed()
+
+
+#: First match wins. Each condition reads merged facts and our own recorded acts, nothing else.
+PHASES: tuple[tuple[Phase, Callable[[_View], bool]], ...] = (
+    (Phase.REJECTED, lambda v: bool(v.connection.refusals)),
+    (Phase.FAILED, lambda v: v.connection.failure is not None or v.status() in _BROKEN_OFF),
+    (Phase.WITHDRAWN, lambda v: v.connection.withdrawn_at is not None and (v.deleted() or _canceled_offer(v))),
+    (Phase.DECLINED, lambda v: (v.deleted() and not v.ever_accepted()) or _canceled_offer(v)),
+    (Phase.RELEASED, lambda v: v.deleted()),
+    (Phase.RELEASING, lambda v: v.connection.cease_recorded_at is not None or v.status() == "Canceled"),
+    (Phase.SUSPENDED, lambda v: suspension(v.connection, v.window) is not None),
+    (Phase.ACTIVE, lambda v: v.confirmed() and v.enabled() and v.vbr_lives()),
+    (Phase.ENABLED, lambda v: v.confirmed() and v.enabled()),
+    (Phase.ACCEPTED, lambda v: v.confirmed()),
+    (Phase.OFFERED, lambda v: v.connection.port is not None),
+    (Phase.PROVISIONING, lambda v: v.connection.intended_at is not None),
+    (Phase.ORDERED, lambda _: True),
+)
+
+
+def phase_of(connection: Connection, window: timedelta) -> Phase:
+    """The connection's phase. ``window`` is the consistency window, which decides when absence means deletion."""
+    view = _View(connection, window)
+    return next(phase for phase, holds in PHASES if holds(view))

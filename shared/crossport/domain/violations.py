@@ -1,0 +1,115 @@
+"""Violations: where the cloud is not as it should be. A flag beside the phase, with evidence; it clears by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from crossport.domain.connection import Connection
+from crossport.domain.facts import VbrFacts
+from crossport.domain.vocabulary import BUSINESS_STATUSES, PORT_STATUSES, VBR_STATUSES
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Violation:
+    """One breach: a stable code, what it is about, and the evidence in one sentence."""
+
+    code: str
+    subject: str
+    evidence: str
+
+    @property
+    def key(self) -> str:
+        """What tells it from other violations of the same connection."""
+        return f"{self.code}:{self.subject}"
+
+
+def violations_of(connection: Connection, window: timedelta) -> tuple[Violation, ...]:
+    """All violations that the connection's own facts show now, sorted.
+
+    Circuit-wide ones (a VLAN clash, over capacity) need other connections and are found by reconciliation.
+    """
+    found = [*_of_vbrs(connection, window), *_of_port(connection), *_unknown(connection)]
+    return tuple(sorted(found))
+
+
+def _of_vbrs(connection: Connection, window: timedelta) -> list[Violation]:
+    live = connection.live_vbrs(window)
+    accepted = connection.accepted_vbr(window)
+    found = []
+    for vbr in live:
+        if vbr is accepted:
+            continue
+        if accepted is not None or vbr is not live[0]:
+            found.append(
+                Violation(
+                    code="second_vbr",
+                    subject=vbr.vbr_id,
+                    evidence=f"port {connection.port_id} carries {len(live)} VBRs; a shared port has one",
+                )
+            )
+        found.extend(_misfit(connection, vbr))
+    return found
+
+
+def _misfit(connection: Connection, vbr: VbrFacts) -> list[Violation]:
+    found = []
+    owner, vlan_id = vbr.owner_uid.current, vbr.vlan_id.current
+    if owner not in (None, connection.tenant_uid):
+        found.append(
+            Violation(
+                code="wrong_vbr_owner",
+                subject=vbr.vbr_id,
+                evidence=f"the VBR belongs to {owner}, the port to {connection.tenant_uid}",
+            )
+        )
+    if vlan_id is not None and vlan_id != connection.vlan_id:
+        found.append(
+            Violation(
+                code="wrong_vlan",
+                subject=vbr.vbr_id,
+                evidence=f"the VBR has VLAN {vlan_id}, the port has VLAN {connection.vlan_id}",
+            )
+        )
+    return found
+
+
+def _of_port(connection: Connection) -> list[Violation]:
+    port = connection.port
+    if port is None:
+        return []
+    found = []
+    pairs = (
+        ("wrong_port_owner", port.tenant_uid.current, connection.tenant_uid, "the port was pushed to {}, not to {}"),
+        ("wrong_port_vlan", port.vlan_id.current, connection.terms.vlan_id, "the port has VLAN {}, the order {}"),
+        ("wrong_port_circuit", port.circuit_id.current, connection.circuit_id, "the port is on {}, not on {}"),
+        ("wrong_order_mode", port.order_mode.current, connection.terms.order_mode, "the port is {}, the order {}"),
+    )
+    for code, seen, agreed, sentence in pairs:
+        if seen is not None and seen != agreed:
+            found.append(Violation(code=code, subject=port.port_id, evidence=sentence.format(seen, agreed)))
+    return found
+
+
+def _unknown(connection: Connection) -> list[Violation]:
+    port = connection.port
+    current = {vbr.status.current for vbr in connection.vbrs}
+    if port is not None:
+        current |= {port.status.current, port.business_status.current, *port.unknown_acceptance}
+    return [
+        Violation(code="unknown_status", subject=subject, evidence=f"the cloud says {value}")
+        for subject, value in unknown_values(connection)
+        if value in current
+    ]
+
+
+def unknown_values(connection: Connection) -> tuple[tuple[str, str], ...]:
+    """(port or VBR id, value) of every status ever seen that no documentation lists. Monotone."""
+    port = connection.port
+    seen: set[tuple[str, str]] = set()
+    if port is not None:
+        strange = (port.status.values() - PORT_STATUSES) | (port.business_status.values() - BUSINESS_STATUSES)
+        seen |= {(port.port_id, value) for value in strange | port.unknown_acceptance}
+    for vbr in connection.vbrs:
+        seen |= {(vbr.vbr_id, value) for value in vbr.status.values() - VBR_STATUSES}
+    return tuple(sorted(seen))
