@@ -16,7 +16,10 @@ from crossport.domain.vocabulary import Flow, Origin
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adoption:
-    """What follows from adopting a port. ``hold`` is None when its VLAN ID is held by another connection already."""
+    """What follows from adopting a port.
+
+    ``hold`` is None, and the circuit unchanged, when its VLAN ID is held by another connection already.
+    """
 
     decision: Decision
     circuit: Circuit
@@ -56,7 +59,7 @@ def decide_adoption(
     decision = replace(decision, findings=(*decision.findings, *findings))
     mbps = MBPS.get(port.spec, 0)
     if not 0 <= port.vlan_id <= MAX_VLAN_ID or circuit.vlan_bitmap >> port.vlan_id & 1:
-        return Adoption(decision=decision, circuit=replace(circuit, held_mbps=circuit.held_mbps + mbps), hold=None)
+        return Adoption(decision=decision, circuit=circuit, hold=None)
     hold = Hold(circuit_id=circuit.circuit_id, vlan_id=port.vlan_id, mbps=mbps, connection_id=connection.connection_id)
     return Adoption(decision=decision, circuit=circuit.hold(port.vlan_id, mbps), hold=hold)
 

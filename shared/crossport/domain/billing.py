@@ -86,7 +86,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One cut of the grid: ``index`` counts from 0 within its series; ``off_grid`` when the cloud's end cut it short."""
+    """One cut of the grid; ``index`` counts from 0 in its series; ``off_grid`` when the cloud's end cut it short."""
 
     index: int
     start: datetime

@@ -40,7 +40,7 @@ class Circuit:
 
     def is_free(self, vlan_id: int, *, zero_is_exclusive: bool = True) -> bool:
         """Whether the VLAN ID can be held. VLAN 0 excludes every other and is excluded by any (ruling 18, [INF])."""
-        if self.vlan_bitmap >> vlan_id & 1:
+        if not 0 <= vlan_id <= MAX_VLAN_ID or self.vlan_bitmap >> vlan_id & 1:
             return False
         if not zero_is_exclusive:
             return True

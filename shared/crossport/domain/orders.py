@@ -228,6 +228,6 @@ def _of_circuit(order: Order, circuit: Circuit, policy: Policy) -> Iterator[Refu
     if order.spec in MBPS and mbps(order.spec) > circuit.free_mbps:
         yield Refusal(
             code="capacity_exceeded",
-            message=f"{order.spec} exceeds the {max(circuit.free_mbps, 0)} of {circuit.bandwidth_mbps} Mbit/s that are free",
+            message=f"{order.spec} exceeds the {max(circuit.free_mbps, 0)} Mbit/s that are free",
             subject=order.spec,
         )

@@ -1,0 +1,54 @@
+"""Errors of the use cases, one class for each situation."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from crossport.application.ports import CloudFailure
+from crossport.domain.errors import CrossportError
+
+
+class CloudCallError(CrossportError):
+    """A call to the cloud failed. ``failure`` says what may be done; ``cloud_code`` is the cloud's own error code."""
+
+    code: ClassVar[str] = "cloud_call_failed"
+
+    def __init__(self, message: str, *, failure: CloudFailure, cloud_code: str, action: str) -> None:
+        super().__init__(message, failure=str(failure), cloud_code=cloud_code, action=action)
+        self.failure = failure
+        self.cloud_code = cloud_code
+        self.action = action
+
+
+class QueueUnavailableError(CrossportError):
+    """A queue could not be reached or did not take the message."""
+
+    code: ClassVar[str] = "queue_unavailable"
+    retryable: ClassVar[bool] = True
+
+
+class SendFailedError(CrossportError):
+    """A channel did not take a message; it may take it later."""
+
+    code: ClassVar[str] = "send_failed"
+    retryable: ClassVar[bool] = True
+
+
+class SendRefusedError(CrossportError):
+    """A channel refused a message for good, such as an address that does not exist."""
+
+    code: ClassVar[str] = "send_refused"
+
+
+class StoreUnavailableError(CrossportError):
+    """The store could not be reached or is locked; nothing was written."""
+
+    code: ClassVar[str] = "store_unavailable"
+    retryable: ClassVar[bool] = True
+
+
+class NotConfiguredError(CrossportError):
+    """The store holds no configuration yet: run ``crossport apply``."""
+
+    code: ClassVar[str] = "not_configured"
+    retryable: ClassVar[bool] = True
