@@ -77,7 +77,7 @@ class EventBridgeApplication:
             raise OperationNotPlayed(f"The local cloud does not implement {name or 'this request'} of EventBridge.")
         parameters = dict(parse_qsl(received.query, keep_blank_values=True))
         if received.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            parameters |= dict(parse_qsl(received.body.decode(), keep_blank_values=True))
+            parameters |= dict(parse_qsl(received.body.decode("utf-8", "replace"), keep_blank_values=True))
         region = parameters.get("RegionId") or self._region
         return {"Code": "Success", "Success": True, "Data": action(account_id, region, parameters)}
 
@@ -161,6 +161,8 @@ def _target(source: dict[str, Any]) -> Target:
     kind, endpoint = str(source.get("Type", "")), str(source.get("Endpoint", ""))
     constants: dict[str, str] = {}
     for parameter in source.get("ParamList") or []:
+        if not isinstance(parameter, dict):
+            raise InvalidArgument("ParamList is a list of objects.")
         key, form = str(parameter.get("ResourceKey", "")), parameter.get("Form")
         if form == "CONSTANT":
             constants[key] = str(parameter.get("Value", ""))
