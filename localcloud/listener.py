@@ -42,7 +42,12 @@ class Listener:
         bound.bind(("127.0.0.1", self._port))
         self._port = bound.getsockname()[1]
         config = uvicorn.Config(
-            self._application, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            self._application,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            date_header=False,
         )
         server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # the CLI owns signals
