@@ -52,3 +52,22 @@ class NotConfiguredError(CrossportError):
 
     code: ClassVar[str] = "not_configured"
     retryable: ClassVar[bool] = True
+
+
+class IntegrityConflictError(CrossportError):
+    """A write broke a constraint that no rule of ours explains; nothing of that save was written."""
+
+    code: ClassVar[str] = "integrity_conflict"
+
+
+class StoreNotMigratedError(CrossportError):
+    """The database has no tables of Crossport's yet: run ``crossport migrate``."""
+
+    code: ClassVar[str] = "store_not_migrated"
+    retryable: ClassVar[bool] = True
+
+
+class UnknownStoreError(CrossportError):
+    """The store's URL names no engine that this installation has."""
+
+    code: ClassVar[str] = "unknown_store"

@@ -63,6 +63,8 @@ class InputRow:
     #: eventName of a cloud event, type of a message.
     name: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    #: False for a further inbox key of the same input: it is claimed, but has no row of its own in the audit trail.
+    shown: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +100,8 @@ class LeasedRow:
     row: OutboxRow
     lease: str
     attempts: int
+    #: What the latest completion said; "" before the first.
+    reason: str
     created_at: datetime
 
 
@@ -161,7 +165,8 @@ class Save:
     """One decision with everything that must stand or fall with it: ONE transaction.
 
     ``version`` None inserts a new connection. ``circuit``, when given, is swapped by its ``version`` (the version that
-    was read; the store writes the next one) together with ``hold``. Nothing is written when any swap is lost.
+    was read; the store writes the next one) together with ``hold`` and ``release``. Nothing is written when any swap is
+    lost.
     """
 
     connection: Connection
@@ -174,6 +179,8 @@ class Save:
     records: tuple[BillingRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
     hold: Hold | None = None
+    #: A live hold to give back: its row stays, as history, with the time of the release.
+    release: Hold | None = None
     circuit: Circuit | None = None
     #: Keys of unrouted observations that this save has folded in.
     folded: tuple[str, ...] = ()

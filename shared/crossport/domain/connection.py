@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from crossport.domain.errors import aware
-from crossport.domain.facts import PortFacts, VbrFacts, gone
+from crossport.domain.facts import PortFacts, VbrFacts, vbr_gone
 from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin
 
 
@@ -133,7 +133,7 @@ class Connection:
             vbr
             for vbr in self.vbrs
             if not vbr.deleted
-            and not gone(vbr.presence, window)
+            and not vbr_gone(vbr.presence, window)
             and vbr.port_id.current in (None, self.port_id)
             and vbr.status.current != "deleting"
         )

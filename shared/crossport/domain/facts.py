@@ -87,6 +87,16 @@ def gone(presence: History[str], window: timedelta) -> bool:
     return read and len(listings) > 1 and max(listings) - min(listings) >= window
 
 
+def vbr_gone(presence: History[str], window: timedelta) -> bool:
+    """Whether a VBR's absence amounts to deletion: two complete reads of its port, a window apart, without it.
+
+    Such a read names the port, so it is a listing and a targeted read in one.
+    """
+    sightings = [entry for entry in presence.entries if entry.value == Presence.PRESENT]
+    absences = [e.at for e in presence.entries if e.value != Presence.PRESENT and (not sightings or e > sightings[-1])]
+    return len(set(absences)) > 1 and max(absences) - min(absences) >= window
+
+
 def missing_since(presence: History[str]) -> datetime | None:
     """When the thing was first not seen any more, or None while it is seen."""
     since: datetime | None = None

@@ -1,0 +1,37 @@
+"""Routes: how an input finds the connection that it is about (design: routing).
+
+A route is ``port:<port id>``, ``vbr:<VBR id>`` or ``token:<Token of the create call>``. The first connection to claim
+a route keeps it.
+"""
+
+from __future__ import annotations
+
+from crossport.domain.connection import Connection
+from crossport.domain.vocabulary import Origin
+
+
+def port_route(port_id: str) -> str:
+    """The route of a shared port."""
+    return f"port:{port_id}"
+
+
+def vbr_route(vbr_id: str) -> str:
+    """The route of a virtual border router."""
+    return f"vbr:{vbr_id}"
+
+
+def token_route(token: str) -> str:
+    """The route of a create call of ours, by its Token."""
+    return f"token:{token}"
+
+
+def routes_of(connection: Connection) -> tuple[str, ...]:
+    """Every route that leads to the connection: its Token when we ordered it, its port, and every VBR ever seen on it.
+
+    Routes only ever come in addition: a connection that grows keeps those that it had.
+    """
+    routes = [token_route(connection.token)] if connection.origin is Origin.ORDER else []
+    if connection.port is not None:
+        routes.append(port_route(connection.port.port_id))
+    routes.extend(vbr_route(vbr.vbr_id) for vbr in connection.vbrs)
+    return tuple(routes)
