@@ -97,7 +97,9 @@ class Functions:
         self._waiting: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._task_ids: set[tuple[str, str]] = set()
-        self._running = 0
+        self._under_way = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
     def definitions(self) -> list[FunctionDefinition]:
         """All functions, in the order of ``s.yaml``."""
@@ -112,7 +114,11 @@ class Functions:
 
     def busy(self) -> int:
         """Invocations that run, or were accepted and have not ended for good (retries included)."""
-        return self._running + len(self._tasks)
+        return self._under_way
+
+    async def idle(self) -> None:
+        """Return when nothing is under way; at once if that is so now."""
+        await self._quiet.wait()
 
     async def invoke(
         self, name: str, payload: bytes, *, asynchronous: bool = False, task_id: str | None = None
@@ -132,17 +138,18 @@ class Functions:
         if len(payload) > limit:
             raise PayloadTooLarge(limit)
         if not asynchronous:
-            self._running += 1
+            self._begin()
             try:
                 return await self._run(definition, request_id, payload, wait=self._wait_at_limit)
             finally:
-                self._running -= 1
+                self._finish()
         if task_id is not None and definition.async_config.task:
             self._remember(name, task_id)
         accepted = _Accepted(
             definition=definition, request_id=request_id, payload=payload, accepted_at=self._clock.now()
         )
         task = asyncio.create_task(self._until_settled(accepted), name=f"fc {name} {request_id}")
+        self._begin()
         self._tasks.add(task)
         task.add_done_callback(self._settled)
         return InvocationResult(request_id=request_id)
@@ -167,8 +174,18 @@ class Functions:
             raise TaskAlreadyExists(task_id)
         self._task_ids.add((name, task_id))
 
+    def _begin(self) -> None:
+        self._under_way += 1
+        self._quiet.clear()
+
+    def _finish(self) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._quiet.set()
+
     def _settled(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._finish()
         if not task.cancelled() and (error := task.exception()) is not None:
             self._journal.write("fc", f"asynchronous invocation lost: {error!r}")
 

@@ -9,16 +9,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.clock import Clock
+from localcloud.eventbridge.buses import Buses
+from localcloud.eventbridge.patterns import Pattern
+from localcloud.eventbridge.rules import DEFAULT_BUS, FUNCTION, Rule, Target
 from localcloud.fc.runtime import Functions, InvocationResult, Sleep
 from localcloud.fc.streams import QueueSource, Stream
 from localcloud.fc.template import EventTrigger, QueueTrigger
 from localcloud.fc.timers import Firing, TimerLoop, Timers
 from localcloud.journal import Journal
 
-DEFAULT_BUS = "default"
-
 CreateRule = Callable[[str, str, str, str, Mapping[str, Any], str], None]
-"""``create_rule(account_id, region, bus_name, rule_name, pattern, function_name)`` of EventBridge."""
+"""``create_rule(account_id, region, bus_name, rule_name, pattern, function_name)``."""
+
+
+def rules_on(buses: Buses) -> CreateRule:
+    """A CreateRule that puts the rule on a bus of ``buses``, with the function as its only target."""
+
+    def create_rule(
+        account_id: str, region: str, bus: str, name: str, pattern: Mapping[str, Any], function: str
+    ) -> None:
+        target = Target(target_id="fc", type=FUNCTION, name=function)
+        buses.create_rule(account_id, region, bus, Rule(name=name, pattern=Pattern(pattern), targets=(target,)))
+
+    return create_rule
 
 
 class DeliveryFailed(Exception):  # noqa: N818  # what happened, not a fault of the local cloud
@@ -103,6 +116,10 @@ class Triggers:
         if result.error_type is not None:
             raise DeliveryFailed(f"{function}: {result.error_type}")
         return result
+
+    async def deliver(self, target: Target, event: dict[str, Any]) -> None:
+        """The delivery of EventBridge for targets of the type ``acs.fc.function``; raises as deliver_event."""
+        await self.deliver_event(target.name, event)
 
     def _create_rules(self, create_rule: CreateRule) -> None:
         """One rule for each trigger on the default bus, as Function Compute makes it when it is deployed."""
