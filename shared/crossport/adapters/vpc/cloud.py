@@ -1,0 +1,254 @@
+"""Crossport's ``Cloud`` on the VPC API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from crossport.adapters.credentials import Credentials
+from crossport.adapters.vpc import answers, sdk
+from crossport.adapters.vpc.failures import DRY_RUN_PASSED, bad_answer, translate
+from crossport.application.errors import CloudCallError
+from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, Read
+from crossport.domain.vocabulary import Acceptance
+
+Checked = TypeVar("Checked", bound=BaseModel)
+
+#: Largest pages of the two lists (API reference: MaxResults 1..100, PageSize at most 50).
+_PORTS_A_PAGE = 100
+_VBRS_A_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Whose client, and where."""
+
+    account_id: str
+    region: str
+
+
+class VpcCloud:
+    """The VPC API of every partner account and region. Thread safe.
+
+    ``credentials`` gives the credentials of an account id and is asked in every call. ``endpoint`` is ``host:port``;
+    None or "" means the SDK's own endpoint of each region. Time-outs are in milliseconds. Reads that fail in a
+    RETRYABLE way are tried ``read_attempts`` times in all, at most about half a second apart; writes are tried once,
+    because when to repeat one is the caller's decision.
+    """
+
+    def __init__(
+        self,
+        *,
+        credentials: Callable[[str], Credentials],
+        endpoint: str | None,
+        clock: Clock,
+        connect_timeout_ms: int = 3_000,
+        read_timeout_ms: int = 10_000,
+        read_attempts: int = 2,
+    ) -> None:
+        self._credentials = credentials
+        self._endpoint = endpoint or None
+        self._clock = clock
+        self._connect_timeout_ms = connect_timeout_ms
+        self._read_timeout_ms = read_timeout_ms
+        self._read_attempts = read_attempts
+        self._clients: dict[_Place, Any] = {}
+
+    def create_port(self, request: CreatePort, *, dry_run: bool) -> Answer:
+        """CreateVirtualPhysicalConnection, once. A dry run that passes is an answer with the value "".
+
+        Raises CloudCallError; UNKNOWN means that the port may exist: read before anything else, then repeat with the
+        same token.
+        """
+        action = "create_virtual_physical_connection"
+        parameters = {
+            "region_id": request.region,
+            "physical_connection_id": request.circuit_id,
+            # The wire is text either way; a string keeps whatever the tenant's id is.
+            "vpconn_ali_uid": request.tenant_uid,
+            "vlan_id": request.vlan_id,
+            "spec": request.spec,
+            "order_mode": request.order_mode,
+            "name": request.name or None,
+            "token": request.token,
+            "dry_run": True if dry_run else None,
+        }
+        place = _Place(request.account_id, request.region)
+        try:
+            date, body = self._write(place, action, parameters, hidden=request.token)
+        except CloudCallError as error:
+            if dry_run and error.cloud_code == DRY_RUN_PASSED:
+                return Answer(value="", date=self._clock.now())
+            raise
+        if dry_run:
+            self._check(answers.DryRun, body, action, write=True)
+            return Answer(value="", date=date)
+        created = self._check(answers.CreatedPort, body, action, write=True)
+        return Answer(value=created.virtual_physical_connection, date=date)
+
+    def pay_port(
+        self, *, account_id: str, region: str, port_id: str, months: int, auto_renew: bool, token: str
+    ) -> Answer:
+        """CreatePhysicalConnectionOccupancyOrder with automatic payment, once; the value is the order's id.
+
+        ``months`` is 1 to 9 (API reference, Period with PricingCycle Month). An answer is an order, not a payment:
+        without the balance the order stays abnormal, so only a read tells that the port is paid. Raises
+        CloudCallError.
+        """
+        action = "create_physical_connection_occupancy_order"
+        parameters = {
+            "region_id": region,
+            "physical_connection_id": port_id,
+            "instance_charge_type": "PrePaid",
+            "pricing_cycle": "Month",
+            "period": months,
+            "auto_pay": True,
+            "auto_renew": auto_renew,
+            "client_token": token,
+        }
+        date, body = self._write(_Place(account_id, region), action, parameters, hidden=token)
+        order = self._check(answers.PlacedOrder, body, action, write=True)
+        return Answer(value=order.data.order_id, date=date)
+
+    def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:
+        """The port by its id and the VBRs of all accounts on it, both lists to their end.
+
+        Everything is dated with the first answer's Date: what follows is at least as new. ``port`` is None when the
+        complete list does not hold it; its VBRs are then not asked for. Raises CloudCallError.
+        """
+        place = _Place(account_id, region)
+        date, items = self._ports(place, virtual_physical_connection_ids=[port_id])
+        port = next((item for item in items if item.physical_connection_id == port_id), None)
+        if port is None:
+            return Read(date=date, port=None)
+        vbrs = tuple(item.observed(date, port_id) for item in self._vbrs(place, port_id))
+        return Read(date=date, port=port.observed(date), vbrs=vbrs)
+
+    def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
+        """The live port on this circuit with this VLAN ID and tenant; the newest, should there be several.
+
+        The VBRs on it are not asked for. What the list shows is compared again, so that a filter which the cloud
+        ignores cannot hand us somebody else's port. Raises CloudCallError.
+        """
+        date, items = self._ports(
+            _Place(account_id, region),
+            physical_connection_id=circuit_id,
+            vlan_ids=[str(vlan_id)],
+            virtual_physical_connection_ali_uids=[tenant_uid],
+        )
+        live = [
+            item
+            for item in items
+            if item.virtual_physical_connection_status != Acceptance.DELETED
+            and item.parent_physical_connection_id == circuit_id
+            and answers.vlan(item.vlan_id) == vlan_id
+            and item.ali_uid == tenant_uid
+        ]
+        # ISO 8601 times of one zone sort as text.
+        newest = max(live, key=lambda item: (item.creation_time or "", item.physical_connection_id), default=None)
+        return Read(date=date, port=None if newest is None else newest.observed(date))
+
+    def _ports(self, place: _Place, **filters: Any) -> tuple[datetime, list[answers.PortItem]]:
+        """All ports that match, with the first page's date. An incomplete list raises: absence must be certain."""
+        action = "list_virtual_physical_connections"
+        items: list[answers.PortItem] = []
+        started: datetime | None = None
+        token: str | None = None
+        while True:
+            parameters = {"region_id": place.region, "max_results": _PORTS_A_PAGE, "next_token": token, **filters}
+            date, page = self._read(place, action, parameters, answers.PortPage)
+            started = date if started is None else started
+            items += page.virtual_physical_connections
+            if not page.next_token:
+                break
+            if page.next_token == token or not page.virtual_physical_connections:
+                raise bad_answer(_documented(action), "the list does not end", write=False)
+            token = page.next_token
+        if len(items) < page.total_count:
+            raise bad_answer(_documented(action), "the list is shorter than its TotalCount", write=False)
+        return started, items
+
+    def _vbrs(self, place: _Place, port_id: str) -> Iterator[answers.VbrItem]:
+        action = "describe_virtual_border_routers_for_physical_connection"
+        number, shown = 1, 0
+        while True:
+            parameters = {
+                "region_id": place.region,
+                "physical_connection_id": port_id,
+                "page_number": number,
+                "page_size": _VBRS_A_PAGE,
+            }
+            _, page = self._read(place, action, parameters, answers.VbrPage)
+            yield from page.items
+            shown += len(page.items)
+            if shown >= page.total_count:
+                return
+            if not page.items:
+                raise bad_answer(_documented(action), "the list is shorter than its TotalCount", write=False)
+            number += 1
+
+    def _read(
+        self, place: _Place, action: str, parameters: dict[str, Any], model: type[Checked]
+    ) -> tuple[datetime, Checked]:
+        import stamina
+
+        for attempt in stamina.retry_context(
+            on=_is_retryable, attempts=self._read_attempts, timeout=None, wait_initial=0.1, wait_jitter=0.4, wait_max=1
+        ):
+            with attempt:
+                date, body = self._call(place, action, parameters, write=False, hidden="")
+                checked = self._check(model, body, action, write=False)
+        return date, checked
+
+    def _write(self, place: _Place, action: str, parameters: dict[str, Any], hidden: str) -> tuple[datetime, Any]:
+        return self._call(place, action, parameters, write=True, hidden=hidden)
+
+    def _call(
+        self, place: _Place, action: str, parameters: dict[str, Any], *, write: bool, hidden: str
+    ) -> tuple[datetime, Any]:
+        client = self._client(place)
+        failed: CloudCallError | None = None
+        try:
+            response = sdk.call(client, action, parameters)
+        except sdk.sdk_errors() as error:
+            failed = translate(error, _documented(action), write=write, hidden=hidden)
+        if failed is not None:
+            # Raised here and not above, so that no traceback carries the SDK's error with the signed request in it.
+            raise failed
+        return answers.answered_at(response.headers, self._clock.now), response.body
+
+    def _check(self, model: type[Checked], body: Any, action: str, *, write: bool) -> Checked:
+        wrong = ""
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            wrong = f"the answer is not as documented: {'.'.join(map(str, first['loc'])) or 'body'}: {first['type']}"
+        raise bad_answer(_documented(action), wrong, write=write)
+
+    def _client(self, place: _Place) -> Any:
+        client = self._clients.get(place)
+        if client is None:
+            made = sdk.make_client(
+                region=place.region,
+                endpoint=self._endpoint,
+                credentials=lambda: self._credentials(place.account_id),
+                connect_timeout_ms=self._connect_timeout_ms,
+                read_timeout_ms=self._read_timeout_ms,
+            )
+            # Of two threads that come here together, both use the client that was put first.
+            client = self._clients.setdefault(place, made)
+        return client
+
+
+def _documented(action: str) -> str:
+    """The operation's name in the API reference."""
+    return "".join(word.capitalize() for word in action.split("_"))
+
+
+def _is_retryable(error: Exception) -> bool:
+    return isinstance(error, CloudCallError) and error.failure is CloudFailure.RETRYABLE
