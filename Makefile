@@ -1,0 +1,49 @@
+# Two commands: `make run` plays the main job on a loopback cloud, `make test` proves the project.
+# Both set everything up first and need Python 3.11 or later, make and git, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SCENARIO ?= events/scenarios/equinix-dc11.yaml
+
+.PHONY: help setup run test check format lock clean
+
+help:
+	@echo "make run     set up, then play $(SCENARIO) on a loopback cloud"
+	@echo "make test    set up, then static checks and all tests, with what each part took"
+	@echo "make check   static checks alone"
+	@echo "make format  format the code"
+	@echo "make lock    lock the dependencies anew"
+	@echo "make clean   remove everything that the other targets made"
+
+setup: $(VENV)/.ready
+
+# Hash-checked dependencies first, then the project itself without dependencies of its own.
+$(VENV)/.ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Crossport needs Python 3.11 or later; set PYTHON=..." >&2; exit 1; }
+	@date +%s > .setup-began
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo $$(( $$(date +%s) - $$(cat .setup-began) )) > $@
+	@rm -f .setup-began
+
+run: setup
+	@$(BIN)/localcloud play $(SCENARIO)
+
+test: setup
+	@$(BIN)/python tests/parts.py
+
+check: setup
+	@$(BIN)/python tests/parts.py checks
+
+format: setup
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --all-extras --group dev pyproject.toml --output-file requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,110 @@
+"""Runs the parts of ``make test`` one after another and says at the end what each took.
+
+Parts: static checks; unit, property and contract tests; simulation; end to end. The last line is the test runner's
+summary over all parts: ``N passed, N failed``, with skipped ones when there are any.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+CHECKS = (
+    (BIN / "ruff", "check", "--quiet", "."),
+    (BIN / "ruff", "format", "--check", "--quiet", "."),
+    (BIN / "lint-imports", "--no-cache"),
+    (BIN / "mypy",),
+)
+#: Part to the folders that it runs; only what exists is run.
+PARTS = {
+    "unit and property": ("tests/unit", "tests/property", "tests/contract", "tests/integration"),
+    "simulation": ("tests/simulation",),
+    "end to end": ("tests/e2e",),
+}
+#: Workers of pytest-xdist; two cores are what a small machine has.
+WORKERS = "2"
+_COUNT = re.compile(r"(\d+) (passed|failed|error|errors|skipped|xfailed|xpassed)")
+
+
+@dataclass
+class Result:
+    """How one part ended."""
+
+    name: str
+    seconds: float
+    ok: bool
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def checks() -> Result:
+    """Run the static checks side by side; print what the failing ones say."""
+    began = time.monotonic()
+    running = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for command in CHECKS
+    ]
+    ok = True
+    for command, process in zip(CHECKS, running, strict=True):
+        output, _ = process.communicate()
+        name = " ".join([command[0].name, *map(str, command[1:])])
+        print(f"{name}: {'clean' if process.returncode == 0 else 'FAILED'}", flush=True)
+        if process.returncode != 0:
+            ok = False
+            print(output, flush=True)
+    return Result("static checks", time.monotonic() - began, ok)
+
+
+def pytest(name: str, folders: tuple[str, ...]) -> Result | None:
+    """Run pytest over the folders that exist; None when there is none."""
+    present = [folder for folder in folders if (ROOT / folder).is_dir()]
+    if not present:
+        return None
+    began = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, *present]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    tail = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        if _COUNT.search(line):
+            tail = line
+    code = process.wait()
+    counts = Counter({kind.rstrip("s") if kind == "errors" else kind: int(n) for n, kind in _COUNT.findall(tail)})
+    return Result(name, time.monotonic() - began, code == 0, counts)
+
+
+def report(results: list[Result]) -> int:
+    """Print what each part took and the summary; returns the exit code."""
+    print("\nwhat each part took")
+    setup = ROOT / ".venv" / ".ready"
+    if setup.is_file():
+        print(f"  {'set-up (when it ran)':<24}{float(setup.read_text() or 0):8.1f} s")
+    for result in results:
+        print(f"  {result.name:<24}{result.seconds:8.1f} s  {'ok' if result.ok else 'FAILED'}")
+    total = sum((result.counts for result in results), Counter[str]())
+    failed = total["failed"] + total["error"] + sum(1 for r in results if not r.ok and not r.counts)
+    skipped = f", {total['skipped']} skipped" if total["skipped"] else ""
+    print(f"\n{total['passed']} passed, {failed} failed{skipped}")
+    return 0 if all(result.ok for result in results) else 1
+
+
+def main(only: list[str]) -> int:
+    """Run the parts named, or all of them; a failing part does not keep the next from running."""
+    results = [checks()] if not only or "checks" in only else []
+    for name, folders in PARTS.items():
+        if not only or name in only:
+            result = pytest(name, folders)
+            if result is not None:
+                results.append(result)
+    return report(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
