@@ -54,12 +54,6 @@ class NotConfiguredError(CrossportError):
     retryable: ClassVar[bool] = True
 
 
-class IntegrityConflictError(CrossportError):
-    """A write broke a constraint that no rule of ours explains; nothing of that save was written."""
-
-    code: ClassVar[str] = "integrity_conflict"
-
-
 class StoreNotMigratedError(CrossportError):
     """The database has no tables of Crossport's yet: run ``crossport migrate``."""
 
