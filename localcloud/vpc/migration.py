@@ -38,7 +38,7 @@ def create_vpconn_from_vbr(state: State, call: Call) -> Answer:
     if call.dry_run:
         return {}
     port = Port(
-        port_id=state.ids.resource("pc"),
+        port_id=state.fresh_port_id(),
         circuit_id=circuit.circuit_id,
         partner_id=call.account_id,
         tenant_id=vbr.owner_id,

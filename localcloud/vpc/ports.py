@@ -40,7 +40,7 @@ def create_virtual_physical_connection(state: State, call: Call) -> Answer:
     if call.dry_run:
         raise VpcError("DRYRUN.SUCCESS", "The dry run passed; nothing was created.")
     port = Port(
-        port_id=state.ids.resource("pc"),
+        port_id=state.fresh_port_id(),
         circuit_id=circuit.circuit_id,
         partner_id=call.account_id,
         tenant_id=tenant_id,

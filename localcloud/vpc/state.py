@@ -43,6 +43,13 @@ class State:
         """Finish the changes that are due by the clock."""
         self.changes.settle(self.clock.now())
 
+    def fresh_port_id(self) -> str:
+        """An id for a new port; circuits share the prefix, so one that was installed under such an id is skipped."""
+        port_id = self.ids.resource("pc")
+        while self.circuits.get(port_id) is not None:
+            port_id = self.ids.resource("pc")
+        return port_id
+
     def save_circuit(self, circuit: Circuit) -> None:
         """Insert or replace a circuit."""
         self.circuits.put(circuit.circuit_id, circuit, self.switches.stale_reads)
