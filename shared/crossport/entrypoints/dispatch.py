@@ -1,0 +1,177 @@
+"""From opened records to the use cases: what each function runs.
+
+Each run gives one ending for each record, in order. What cannot be an input of the use case is written down with its
+reason, too: every first arrival has a row that says why it ended as it did.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from crossport.application.endings import Ending
+from crossport.application.ports import InputRow
+from crossport.domain.connection import Refusal
+from crossport.domain.vocabulary import Verdict
+from crossport.entrypoints.envelope import Opened
+from crossport.entrypoints.invocation import Invocation
+from crossport.entrypoints.records import record_name, to_record
+from crossport.entrypoints.wiring import App
+
+Input = TypeVar("Input")
+
+#: Refusals of inputs that are well formed and trusted, but not for us.
+_NOT_OURS = frozenset({"unknown_event_type"})
+
+_log = logging.getLogger("crossport.dispatch")
+
+
+def observe_calls(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
+    """ActionTrail records of VPC calls, to ``application.observe``."""
+    from crossport.application.observe import observe
+
+    return _sorted_out(
+        app,
+        opened,
+        invocation,
+        to_record,
+        lambda records: observe(
+            records, function=invocation.function, store=app.store(), policies=app.policies(), clock=app.clock
+        ),
+    )
+
+
+def take_orders(app: App, opened: Sequence[Opened], _invocation: Invocation) -> list[Ending]:
+    """Messages of the queue ``orders``, to ``application.place_order``, which writes down the misread ones itself."""
+    from crossport.application.place_order import place_orders
+    from crossport.entrypoints.inputs import to_order
+
+    messages = [to_order(one, app.clock.now()) for one in opened]
+    return place_orders(messages, store=app.store(), policies=app.policies(), clock=app.clock)
+
+
+def carry_out_commands(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
+    """One round of the relay for any number of pokes and timers; each outbox row's turn is logged."""
+    from crossport.application.relay import relay
+
+    def work(calls: Sequence[Opened]) -> list[Ending]:
+        report = relay(
+            store=app.store(),
+            cloud=app.cloud,
+            queue=app.queue,
+            policies=app.policies(),
+            clock=app.clock,
+            ids=app.ids,
+            until=app.clock.now() + invocation.remaining(),
+        )
+        for turn in report.turns:
+            fields = {"key": turn.key, "kind": turn.kind, "state": str(turn.state), "reason": turn.reason}
+            _log.info("outbox_turn", extra={"request_id": invocation.request_id, **fields})
+        return [_worked(call, bool(report.turns)) for call in calls]
+
+    return _sorted_out(app, opened, invocation, lambda one: _wake_up(one, "outbox.poke"), work)
+
+
+def tell_parties(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
+    """Messages of the queue ``notices``, to ``application.send_notices``."""
+    from crossport.application.send_notices import send_notices
+    from crossport.entrypoints.inputs import to_notice
+
+    return _sorted_out(
+        app,
+        opened,
+        invocation,
+        to_notice,
+        lambda requests: send_notices(
+            requests,
+            store=app.store(),
+            policies=app.policies(),
+            render=app.render(),
+            senders=app.senders(),
+            clock=app.clock,
+        ),
+    )
+
+
+def keep_ledger(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
+    """The timer seals the ledger; messages of the queue ``usage`` become records of outbound data transfer."""
+    from crossport.application.bill import UsageReading, record_usage, seal
+    from crossport.entrypoints.inputs import to_reading
+
+    def understood(one: Opened) -> tuple[Opened, UsageReading | None] | Refusal:
+        if one.kind == "timer":
+            return one, None
+        reading = to_reading(one)
+        return reading if isinstance(reading, Refusal) else (one, reading)
+
+    def work(inputs: Sequence[tuple[Opened, UsageReading | None]]) -> list[Ending]:
+        readings = [reading for _, reading in inputs if reading is not None]
+        recorded = iter(record_usage(readings, store=app.store(), policies=app.policies(), clock=app.clock))
+        sealed = 0
+        if len(readings) < len(inputs):
+            sealed = seal(store=app.store(), clock=app.clock, ids=app.ids)
+            _log.info("sealed", extra={"request_id": invocation.request_id, "records": sealed})
+        return [_worked(one, sealed > 0) if reading is None else next(recorded) for one, reading in inputs]
+
+    return _sorted_out(app, opened, invocation, understood, work)
+
+
+def _sorted_out(
+    app: App,
+    opened: Sequence[Opened],
+    invocation: Invocation,
+    understand: Callable[[Opened], Input | Refusal],
+    work: Callable[[Sequence[Input]], Sequence[Ending]],
+) -> list[Ending]:
+    """Refuse what is not understood, run the rest, and put the endings back into the records' order."""
+    understood = [understand(one) for one in opened]
+    inputs = [value for value in understood if not isinstance(value, Refusal)]
+    worked = list(work(inputs)) if inputs else []
+    if len(worked) != len(inputs):
+        raise AssertionError(f"{len(worked)} endings for {len(inputs)} inputs")
+    rest = iter(worked)
+    return [
+        _refused(app, one, value, invocation) if isinstance(value, Refusal) else next(rest)
+        for one, value in zip(opened, understood, strict=True)
+    ]
+
+
+def _refused(app: App, one: Opened, refusal: Refusal, invocation: Invocation) -> Ending:
+    """Write down a record that is no input. A rejected one claims no key: it must not suppress a genuine one."""
+    ignored = refusal.code in _NOT_OURS and one.key != ""
+    verdict = Verdict.IGNORED if ignored else Verdict.REJECTED
+    store = app.store()
+    known = store.load(keys=[one.key]).inbox.get(one.key) if one.key else None
+    if known == one.digest:
+        return Ending(key=one.key, verdict=Verdict.DUPLICATE, name=record_name(one))
+    row = InputRow(
+        key=one.key,
+        digest=one.digest,
+        claims=ignored and known is None,
+        at=app.clock.now(),
+        function=invocation.function,
+        verdict=verdict,
+        reason=refusal.code,
+        account_id=one.account_id,
+        name=record_name(one),
+        details={"kind": one.kind, "message": refusal.message, "subject": refusal.subject},
+    )
+    store.record([row])
+    return Ending(key=row.key, verdict=verdict, reason=row.reason, name=row.name)
+
+
+def _wake_up(one: Opened, message: str) -> Opened | Refusal:
+    """A timer, or the message that does nothing but wake the function."""
+    if one.kind == "unreadable":
+        return Refusal(code=one.reason, message=one.detail)
+    if one.kind == "timer" or (one.kind == "message" and record_name(one) == message):
+        return one
+    code = "unknown_message_type" if one.kind == "message" else "wrong_envelope"
+    return Refusal(code=code, message=f"a timer or {message} is expected", subject=record_name(one))
+
+
+def _worked(one: Opened, anything: bool) -> Ending:
+    """Wake-ups leave no row: one a minute would bury the inputs that say something."""
+    verdict = Verdict.APPLIED if anything else Verdict.IGNORED
+    return Ending(key=one.key, verdict=verdict, reason="" if anything else "nothing_due", name=record_name(one))

@@ -1,0 +1,105 @@
+"""Logs as JSON lines on stdout: Function Compute ships stdout to Simple Log Service, which indexes the fields.
+
+Every line passes a redaction of its whole text: secrets arrive in tracebacks and URLs, not only in fields that have
+their name.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+#: Function Compute cuts a log line at 32 KB.
+MAX_LINE = 30_000
+#: The root of all our loggers.
+ROOT = "crossport"
+
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_HIDDEN = "***"
+_SENSITIVE = (
+    r"(?:access[_-]?key[_-]?(?:id|secret)?|security[_-]?token|sts[_-]?token|session[_-]?token|access[_-]?token"
+    r"|[a-z_-]*secret[a-z_-]*|[a-z_-]*passw(?:or)?d|authorization|signature|x-acs-security-token)"
+)
+_PATTERNS = (
+    # user:password@ in URLs; the user is of no use in a log either. A backslash ends it: the text is JSON.
+    (re.compile(r"(?<=://)[^/\s\"'\\@]*:[^/\s\"'\\]*(?=@)"), _HIDDEN),
+    # name=value in queries and connection strings; "token" alone only here, because a create call's Token is no secret.
+    (re.compile(rf"(?i)\b({_SENSITIVE}|token)=[^&\s\"'\\]+"), rf"\1={_HIDDEN}"),
+    # "name": "value", escaped or not.
+    (re.compile(rf"(?i)(\\?[\"']{_SENSITIVE}\\?[\"']\s*:\s*\\?[\"'])[^\"'\\]+"), rf"\1{_HIDDEN}"),
+    # Access key ids, of users and of temporary credentials, wherever they stand.
+    (re.compile(r"\b(?:LTAI|STS\.)[0-9A-Za-z]{12,}"), _HIDDEN),
+)
+
+
+class Redaction:
+    """Hides secrets in text: by their form, and these very values."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        # As JSON writes them, because that is the text that is searched. Short ones would blot out ordinary words.
+        self._values = tuple(json.dumps(value)[1:-1] for value in values if len(value) >= 8)
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets."""
+        for value in self._values:
+            text = text.replace(value, _HIDDEN)
+        for pattern, replacement in _PATTERNS:
+            text = pattern.sub(replacement, text)
+        return text
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time (UTC), level, event, the fields given as ``extra``, and a traceback if any."""
+
+    def __init__(self, redaction: Redaction) -> None:
+        super().__init__()
+        self._redaction = redaction
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line. A value that JSON does not know is written as its text."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        line.update((name, value) for name, value in record.__dict__.items() if name not in _STANDARD)
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = type(record.exc_info[1]).__name__
+            # The end tells what happened; the beginning is our own frames.
+            line["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))[-MAX_LINE // 4 :]
+        text = self._redaction(_dumped(line))
+        if len(text.encode()) > MAX_LINE:
+            short = {name: str(value)[:500] for name, value in line.items()}
+            text = self._redaction(_dumped(short))[:MAX_LINE]
+        return text
+
+
+def _dumped(line: Mapping[str, Any]) -> str:
+    # ASCII: nothing that comes in, not even half a surrogate pair, can break a log line.
+    return json.dumps(line, default=str, ensure_ascii=True, separators=(",", ":"))
+
+
+def configure(environ: Mapping[str, str], stream: TextIO | None = None) -> logging.Logger:
+    """Set up our root logger on stdout (or ``stream``), once or again; other libraries' logs stay as they are."""
+    secrets = [
+        value
+        for name, value in environ.items()
+        if re.search(r"SECRET|SECURITY_TOKEN|PASSWORD", name) or name == "ALIBABA_CLOUD_ACCESS_KEY_ID"
+    ]
+    handler = logging.StreamHandler(sys.stdout if stream is None else stream)
+    handler.setFormatter(JsonLines(Redaction(secrets)))
+    logger = logging.getLogger(ROOT)
+    logger.handlers[:] = [handler]
+    logger.setLevel(environ.get("CROSSPORT_LOG_LEVEL", "INFO").upper() if _is_level(environ) else logging.INFO)
+    logger.propagate = False
+    return logger
+
+
+def _is_level(environ: Mapping[str, str]) -> bool:
+    return environ.get("CROSSPORT_LOG_LEVEL", "INFO").upper() in logging.getLevelNamesMapping()

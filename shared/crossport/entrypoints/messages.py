@@ -1,0 +1,180 @@
+"""The messages of our own queues, as pydantic models told apart by ``type``.
+
+They are ours to define, so unknown fields are refused: a misspelt ``vlan_id`` must not become "any VLAN". Whether an
+order *may* be filled is the domain's to say; here it only has to be well formed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from crossport.domain.vocabulary import MilestoneName, Party
+from crossport.entrypoints.records import instant
+
+
+class Problem(NamedTuple):
+    """One reason why a message was not understood. ``field`` is a path such as ``milestones.0.at``; "" for the whole.
+
+    Codes: not_json, not_an_object, unknown_message_type, missing_field, unknown_field, wrong_type, malformed,
+    out_of_range, bad_time, and for fields with a rule of their own vlan_out_of_range, vlan_malformed,
+    tenant_uid_malformed.
+    """
+
+    code: str
+    field: str
+    message: str
+
+
+def _time(value: Any) -> datetime:
+    at = instant(value)
+    if at is None:
+        raise ValueError("must be an ISO 8601 time with a zone")
+    return at
+
+
+def _printable(value: str) -> str:
+    # Texts end up in mails, port names and logs: no line breaks to smuggle headers in, nothing invisible.
+    if not value.isprintable():
+        raise ValueError("must not contain control characters")
+    return value
+
+
+Time = Annotated[datetime, BeforeValidator(_time)]
+Text = Annotated[str, Field(max_length=256), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+#: A main account's id: digits, kept as a string (ruling 11).
+Uid = Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
+#: 0..2999 (CreateVirtualPhysicalConnection, parameter VlanId). 0 is valid; a string is not a number.
+VlanId = Annotated[int, Field(strict=True, ge=0, le=2_999)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MilestoneFields(_Model):
+    """A step before the push, with who says so and on what evidence (ruling 5)."""
+
+    name: MilestoneName
+    at: Time
+    actor: Name
+    evidence: Text = ""
+
+
+class OrderNew(_Model):
+    """A first-time order. ``client_order_id`` is the orderer's idempotency key; no ``vlan_id``: the lowest free one."""
+
+    type: Literal["order.new"]
+    version: Literal[1] = 1
+    client_order_id: Name
+    account_id: Uid
+    circuit_id: Name
+    tenant_uid: Uid
+    spec: Name
+    order_mode: Name
+    vlan_id: VlanId | None = None
+    tenant_region: Text = ""
+    purchase_order: Text = ""
+    customer_reference: Text = ""
+    milestones: Annotated[tuple[MilestoneFields, ...], Field(max_length=16)] = ()
+
+
+class OrderMilestone(_Model):
+    """A milestone of an order that was placed before."""
+
+    type: Literal["order.milestone"]
+    version: Literal[1] = 1
+    client_order_id: Name
+    account_id: Uid
+    milestone: MilestoneFields
+
+
+class UsageReported(_Model):
+    """Outbound data transfer of a port in a period, in bytes, as a meter read it (ruling 12)."""
+
+    type: Literal["usage.reported"]
+    version: Literal[1] = 1
+    account_id: Uid
+    port_id: Name
+    period_start: Time
+    period_end: Time
+    outbound_bytes: Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]
+    meter_reading_id: Name
+
+
+class NoticeSend(_Model):
+    """A notice to render and send; the relay puts it on the queue ``notices``. ``key`` is its idempotency key."""
+
+    type: Literal["notice.send"]
+    version: Literal[1] = 1
+    key: Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_printable)]
+    kind: Name
+    connection_id: Name
+    party: Party
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class OutboxPoke(_Model):
+    """There is something in the outbox. It carries nothing: losing it costs at most a minute."""
+
+    type: Literal["outbox.poke"]
+    version: Literal[1] = 1
+
+
+Message = OrderNew | OrderMilestone | UsageReported | NoticeSend | OutboxPoke
+
+_READER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+
+_BY_KIND = {
+    "missing": "missing_field",
+    "extra_forbidden": "unknown_field",
+    "union_tag_invalid": "unknown_message_type",
+    "union_tag_not_found": "unknown_message_type",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "less_than": "out_of_range",
+    "too_long": "out_of_range",
+    "string_too_long": "out_of_range",
+    "string_too_short": "out_of_range",
+    "string_pattern_mismatch": "malformed",
+    "enum": "malformed",
+    "literal_error": "malformed",
+}
+_BY_FIELD = {
+    ("vlan_id", "out_of_range"): "vlan_out_of_range",
+    ("vlan_id", "wrong_type"): "vlan_malformed",
+    ("tenant_uid", "malformed"): "tenant_uid_malformed",
+    ("tenant_uid", "wrong_type"): "tenant_uid_malformed",
+}
+
+
+def parse_message(body: Any) -> Message | list[Problem]:
+    """The message in a decoded body, or every problem at once. Never raises."""
+    if isinstance(body, str):
+        return [Problem("not_json", "", "the message's body is not JSON")]
+    if not isinstance(body, dict):
+        return [Problem("not_an_object", "", f"a message is a JSON object, not {type(body).__name__}")]
+    try:
+        message = _READER.validate_python(body)
+    except ValidationError as error:
+        # Without the input, which may be long or confidential.
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return [_problem(detail["type"], detail["loc"], detail["msg"]) for detail in found]
+    if isinstance(message, UsageReported) and message.period_end <= message.period_start:
+        return [Problem("out_of_range", "period_end", "the period must end after it starts")]
+    return message
+
+
+def _problem(kind: str, location: tuple[int | str, ...], text: str) -> Problem:
+    # Errors inside a model are led by its tag.
+    path = location[1:] if kind not in {"union_tag_invalid", "union_tag_not_found"} else ()
+    field = ".".join(map(str, path))[:128]
+    last = str(path[-1]) if path else ""
+    if kind == "value_error":
+        code = "bad_time" if last in {"at", "period_start", "period_end"} else "malformed"
+    else:
+        code = _BY_KIND.get(kind, "wrong_type")
+    return Problem(_BY_FIELD.get((field, code), code), field, text[:256])
