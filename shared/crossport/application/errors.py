@@ -65,3 +65,22 @@ class UnknownStoreError(CrossportError):
     """The store's URL names no engine that this installation has."""
 
     code: ClassVar[str] = "unknown_store"
+
+
+class IntegrityConflictError(CrossportError):
+    """A write broke a promise of the store, such as one hold for a VLAN ID; nothing of the call was written.
+
+    Of a batch, ``connection_id`` names the save that did it: save the others without it, then its events alone.
+    """
+
+    code: ClassVar[str] = "integrity_conflict"
+
+    def __init__(self, message: str, *, connection_id: str | None = None) -> None:
+        super().__init__(message, connection_id=connection_id)
+        self.connection_id = connection_id
+
+
+class UnreadableDocumentError(CrossportError):
+    """A stored document has a layout that this release does not know: it was written by another one."""
+
+    code: ClassVar[str] = "unreadable_document"
