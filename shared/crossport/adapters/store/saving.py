@@ -1,0 +1,160 @@
+"""The rows of one save, in the order in which they must be written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from crossport.adapters.store import observations
+from crossport.adapters.store.engine import SqliteEngine, Undone
+from crossport.adapters.store.rows import (
+    circuit_columns,
+    connection_columns,
+    input_columns,
+    json_text,
+    outbox_columns,
+    record_columns,
+    stamp,
+    stamp_or_none,
+)
+from crossport.application.errors import IntegrityConflictError
+from crossport.application.ports import (
+    Completion,
+    InputRow,
+    OutboxRow,
+    OutboxState,
+    Save,
+    SaveOutcome,
+    Unrouted,
+)
+from crossport.application.routing import routes_of
+from crossport.domain.orders import Hold
+
+
+def write_save(engine: SqliteEngine, save: Save) -> SaveOutcome:
+    """Write one save inside a transaction; unless SAVED, nothing of it is left.
+
+    The swaps come first (circuit, connection, lease) and the rest only once they are won: an inbox row that outlived
+    a lost race would make its event look like a duplicate. Raises IntegrityConflictError, with the transaction still
+    to be rolled back, when a constraint is broken.
+    """
+    outcome = SaveOutcome.SAVED
+    with engine.savepoint():
+        if not _swapped(engine, save):
+            outcome = SaveOutcome.LOST
+        elif not _claimed(engine, save):
+            outcome = SaveOutcome.DUPLICATE
+        if outcome is not SaveOutcome.SAVED:
+            raise Undone
+        _append(engine, save)
+    return outcome
+
+
+def write_completion(engine: SqliteEngine, completion: Completion, at: datetime) -> bool:
+    """End a leased row's turn; False when the lease is another's by now, or the row has ended."""
+    ended = completion.state is not OutboxState.DUE
+    written = engine.write(
+        "finish_outbox",
+        {
+            "key": completion.key,
+            "lease": completion.lease,
+            "state": completion.state,
+            "reason": completion.reason,
+            "not_before": stamp_or_none(completion.not_before),
+            "finished_at": stamp(at) if ended else None,
+        },
+    )
+    return written == 1
+
+
+def write_inputs(
+    engine: SqliteEngine, inputs: Sequence[InputRow], outbox: Sequence[OutboxRow], unrouted: Sequence[Unrouted]
+) -> None:
+    """Inputs that changed no connection, with what they ask for; what is there already is skipped.
+
+    A claimed key's second input leaves no row in the audit trail either: a duplicate writes nothing.
+    """
+    for row in sorted(inputs, key=lambda row: row.key):
+        columns = input_columns(row, None)
+        if row.claims and engine.write("claim_input", columns) == 0:
+            continue
+        if row.shown:
+            engine.write("insert_audit", columns)
+    at = max((row.at for row in inputs), default=None)
+    for wanted in outbox:
+        if at is None:
+            raise ValueError("outbox rows need an input that asks for them")
+        engine.write("insert_outbox", outbox_columns(wanted, at))
+    for waiting in unrouted:
+        engine.write(
+            "insert_unrouted",
+            {
+                "key": waiting.key,
+                "route": waiting.route,
+                "observation": observations.dump(waiting.observation),
+                "at": stamp(waiting.at),
+            },
+        )
+
+
+def _swapped(engine: SqliteEngine, save: Save) -> bool:
+    if save.circuit is not None and engine.write("swap_circuit", circuit_columns(save.circuit)) == 0:
+        return False
+    columns = connection_columns(save)
+    if save.version is None:
+        won = engine.write("insert_connection", columns) == 1
+    else:
+        won = engine.write("update_connection", {**columns, "version": save.version}) == 1
+    return won and (save.completion is None or write_completion(engine, save.completion, save.at))
+
+
+def _claimed(engine: SqliteEngine, save: Save) -> bool:
+    connection_id = save.connection.connection_id
+    return all(
+        engine.write("claim_input", input_columns(row, connection_id)) == 1
+        for row in sorted(save.inputs, key=lambda row: row.key)
+        if row.claims
+    )
+
+
+def _append(engine: SqliteEngine, save: Save) -> None:
+    connection, at = save.connection, stamp(save.at)
+    connection_id = connection.connection_id
+    for row in save.inputs:
+        if row.shown:
+            engine.write("insert_audit", input_columns(row, connection_id))
+    # The old hold goes first: a change of spec gives back the VLAN ID that it takes again.
+    if save.release is not None and engine.write("release_hold", _hold_columns(save.release, at)) == 0:
+        raise IntegrityConflictError(f"VLAN {save.release.vlan_id} is not held by {connection_id}")
+    if save.hold is not None:
+        engine.write("insert_hold", _hold_columns(save.hold, at))
+    for record in save.records:
+        engine.write("insert_record", record_columns(record, connection, save.at))
+    for wanted in save.outbox:
+        engine.write("insert_outbox", outbox_columns(wanted, save.at))
+    for finding in save.findings:
+        engine.write(
+            "insert_finding",
+            {
+                "key": f"{connection_id}:{finding.code}:{finding.subject}",
+                "connection_id": connection_id,
+                "code": finding.code,
+                "subject": finding.subject,
+                "details": json_text(finding.details),
+                "at": at,
+            },
+        )
+    for route in routes_of(connection):
+        engine.write("insert_route", {"route": route, "connection_id": connection_id})
+    for key in save.folded:
+        engine.write("delete_unrouted", {"key": key})
+
+
+def _hold_columns(hold: Hold, at: str) -> dict[str, str | int]:
+    return {
+        "circuit_id": hold.circuit_id,
+        "vlan_id": hold.vlan_id,
+        "mbps": hold.mbps,
+        "connection_id": hold.connection_id,
+        "at": at,
+    }

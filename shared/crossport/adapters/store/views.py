@@ -1,0 +1,158 @@
+"""Read-only views for the command line and the console: plain dictionaries of JSON values."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+from crossport.adapters.store import document
+from crossport.adapters.store.engine import SqliteEngine
+from crossport.adapters.store.portrait import facts, portrait
+
+#: How many rows a view returns unless told otherwise.
+DEFAULT_LIMIT = 1_000
+
+_CONNECTION = ("id", "version", "phase", "violations", "vbr_id", "document", "created_at", "updated_at")
+_LEDGER = (
+    "key", "fact", "revision", "digest", "connection_id", "record", "reverses", "written_at", "seq", "prev_hash",
+    "hash",
+)  # fmt: skip
+_OUTBOX = (
+    "key", "kind", "target", "payload", "connection_id", "state", "reason", "attempts", "not_before", "created_at",
+    "finished_at",
+)  # fmt: skip
+_AUDIT = (
+    "id", "at", "kind", "function", "event_key", "digest", "verdict", "reason", "pending", "account_id",
+    "connection_id", "name", "actor", "details",
+)  # fmt: skip
+_FINDING = ("key", "connection_id", "code", "subject", "details", "at", "cleared_at")
+_HOLD = ("circuit_id", "vlan_id", "mbps", "held_at", "released_at")
+
+Row = dict[str, Any]
+
+
+class Views:
+    """What stands in a store, without the right to change it.
+
+    Raises the same errors on opening as ``open_store``: StoreNotMigratedError where there is no database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = SqliteEngine(url, read_only=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._engine.close()
+
+    def __enter__(self) -> Views:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def connections(self, phase: str | None = None, limit: int = DEFAULT_LIMIT) -> list[Row]:
+        """Connections, newest first; only those in ``phase`` when it is given.
+
+        Each has connection_id, version, phase, flow, origin, account_id, region, circuit_id, port_id, vlan_id, vbr_id
+        (the accepted VBR), tenant_uid, spec, order_mode, violations, the fields of ``portrait``, created_at and
+        updated_at.
+        """
+        rows = self._engine.rows("view_connections", {"phase": phase, "limit": limit})
+        return [_connection(row) for row in rows]
+
+    def connection(self, connection_id: str) -> Row | None:
+        """One connection with ``facts``, ``audit``, ``records``, ``outbox``, ``findings`` and ``holds``, or None."""
+        row = self._engine.row("view_connection", {"connection_id": connection_id})
+        if row is None:
+            return None
+        of = {"connection_id": connection_id, "limit": -1, "target": None, "cleared": True}
+        receipts = _by_key(self._engine.rows("view_receipts_of", of))
+        return {
+            **_connection(row),
+            "facts": facts(document.load(row[_CONNECTION.index("document")])),
+            "audit": [_audit(each) for each in self._engine.rows("view_audit_of", of)],
+            "records": [_record(each) for each in self._engine.rows("view_ledger", of)],
+            "outbox": [_outbox(each, receipts) for each in self._engine.rows("view_outbox", of)],
+            "findings": [_finding(each) for each in self._engine.rows("view_findings", of)],
+            "holds": [_named(_HOLD, each) for each in self._engine.rows("view_holds_of", of)],
+        }
+
+    def ledger(self, connection_id: str | None = None, limit: int = DEFAULT_LIMIT) -> list[Row]:
+        """Billing records in the order in which they were written, with every field of their text.
+
+        ``sign`` is -1 for a reversal; ``seq`` and ``hash`` are None until the record is sealed.
+        """
+        return [
+            _record(row) for row in self._engine.rows("view_ledger", {"connection_id": connection_id, "limit": limit})
+        ]
+
+    def notices(self, limit: int = DEFAULT_LIMIT) -> list[Row]:
+        """Notices in the order in which they arose: payload, state, reason, attempts and ``receipts`` by channel."""
+        return self.outbox(target="queue:notices", limit=limit)
+
+    def outbox(
+        self, *, target: str | None = None, connection_id: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> list[Row]:
+        """Rows of the outbox (commands, notices, messages) in the order in which they arose."""
+        wanted = {"target": target, "connection_id": connection_id, "limit": limit}
+        receipts = _by_key(self._engine.rows("view_receipts"))
+        return [_outbox(row, receipts) for row in self._engine.rows("view_outbox", wanted)]
+
+    def events(self, limit: int = DEFAULT_LIMIT) -> list[Row]:
+        """How inputs ended, newest first: key, function, verdict, reason, pending, name, connection, details."""
+        return [_audit(row) for row in self._engine.rows("view_inputs", {"limit": limit})]
+
+    def findings(self, *, cleared: bool = False, limit: int = DEFAULT_LIMIT) -> list[Row]:
+        """Open findings, oldest first; with ``cleared`` also those that are settled."""
+        wanted = {"connection_id": None, "cleared": cleared, "limit": limit}
+        return [_finding(row) for row in self._engine.rows("view_findings", wanted)]
+
+    def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
+        """The configuration in force with its version, or None."""
+        row = self._engine.row("get_configuration")
+        return None if row is None else (row[0], json.loads(row[1]))
+
+
+def _named(names: tuple[str, ...], row: tuple[Any, ...], *, parsed: str = "") -> Row:
+    named = dict(zip(names, row, strict=True))
+    if parsed:
+        named[parsed] = json.loads(named[parsed])
+    return named
+
+
+def _connection(row: tuple[Any, ...]) -> Row:
+    columns = _named(_CONNECTION, row, parsed="violations")
+    known = portrait(document.load(columns["document"]))
+    shown = ("version", "phase", "violations", "vbr_id", "created_at", "updated_at")
+    return {**known, **{name: columns[name] for name in shown}}
+
+
+def _record(row: tuple[Any, ...]) -> Row:
+    columns = _named(_LEDGER, row)
+    content = json.loads(columns.pop("record"))
+    return {**content, **columns, "sign": 1 if columns["reverses"] is None else -1}
+
+
+def _outbox(row: tuple[Any, ...], receipts: Mapping[str, list[Row]]) -> Row:
+    columns = _named(_OUTBOX, row, parsed="payload")
+    return {**columns, "receipts": receipts.get(columns["key"], [])}
+
+
+def _audit(row: tuple[Any, ...]) -> Row:
+    return _named(_AUDIT, row, parsed="details")
+
+
+def _finding(row: tuple[Any, ...]) -> Row:
+    return _named(_FINDING, row, parsed="details")
+
+
+def _by_key(rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Row]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for key, channel, recipient, at, reference in rows:
+        found[key].append({"channel": channel, "recipient": recipient, "at": at, "reference": reference})
+    return found
