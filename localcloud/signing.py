@@ -88,9 +88,7 @@ class Verifier:
         credential, signed_headers, signature = _authorization(received.headers)
         key = self._directory.key(credential)
         if key is None:
-            raise SignatureRefused(
-                "InvalidAccessKeyId.NotFound", 404, "Specified access key is not found or invalid."
-            )
+            raise SignatureRefused("InvalidAccessKeyId.NotFound", 404, "Specified access key is not found or invalid.")
         _refuse_security_token(received.headers.get("x-acs-security-token"))
         self._check_acs3_time(received.headers.get("x-acs-date", ""))
         canonical = _canonical_request(received, signed_headers)
@@ -114,9 +112,7 @@ class Verifier:
         scheme, _, rest = authorization.partition(" ")
         access_key_id, colon, signature = rest.strip().rpartition(":")
         if scheme != "MNS" or not colon or not access_key_id or not signature:
-            raise SignatureRefused(
-                "InvalidAuthorizationHeader", 400, "The Authorization header format is invalid."
-            )
+            raise SignatureRefused("InvalidAuthorizationHeader", 400, "The Authorization header format is invalid.")
         self._check_mns_time(headers.get("date") or headers.get("x-mns-date"))
         key = self._directory.key(access_key_id)
         if key is None:
@@ -143,9 +139,7 @@ class Verifier:
                 "InvalidTimeStamp.Format", 400, "Specified time stamp or date value is not well formatted."
             ) from None
         if abs(self._now() - signed_at) > TOLERANCE:
-            raise SignatureRefused(
-                "InvalidTimeStamp.Expired", 400, "Specified time stamp or date value is expired."
-            )
+            raise SignatureRefused("InvalidTimeStamp.Expired", 400, "Specified time stamp or date value is expired.")
 
     def _check_mns_time(self, stamp: str | None) -> None:
         if not stamp:
@@ -161,9 +155,7 @@ class Verifier:
 
     def _use_nonce(self, access_key_id: str, nonce: str) -> None:
         if not nonce:
-            raise SignatureRefused(
-                "MissingSignatureNonce", 400, "SignatureNonce is mandatory for this action."
-            )
+            raise SignatureRefused("MissingSignatureNonce", 400, "SignatureNonce is mandatory for this action.")
         now = self._now()
         # A request is acceptable from 15 minutes before to 15 minutes after its stamp; a nonce outlives both.
         while self._nonce_ages and now - self._nonce_ages[0][0] > 2 * TOLERANCE:
@@ -204,9 +196,7 @@ def _authorization(headers: Mapping[str, str]) -> tuple[str, list[str], str]:
         raise SignatureRefused("MissingAccessKeyId", 400, "AccessKeyId is mandatory for this action.")
     scheme, _, rest = authorization.partition(" ")
     if scheme != ACS3:
-        raise SignatureRefused(
-            "InvalidSignatureMethod.NotSupported", 400, f"The signature method must be {ACS3}."
-        )
+        raise SignatureRefused("InvalidSignatureMethod.NotSupported", 400, f"The signature method must be {ACS3}.")
     parts = dict(part.strip().split("=", 1) for part in rest.split(",") if "=" in part)
     try:
         return parts["Credential"], parts["SignedHeaders"].split(";"), parts["Signature"]

@@ -234,7 +234,7 @@ class Functions:
             function=definition.name,
             request_id=request_id,
             error_type=result.error_type,
-            error=result.payload.decode("utf-8", "replace") if result.error_type else None,
+            answer=result.payload.decode("utf-8", "replace"),
             cold=result.cold,
             logs=list(result.logs),
         )

@@ -1,0 +1,274 @@
+"""The command ``localcloud``: ``up`` serves, ``play`` plays a scenario, ``invoke`` calls one function once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Coroutine
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from localcloud.cloud import LocalCloud, NotQuietError
+from localcloud.fc.errors import FcError
+from localcloud.fc.instance import Identity
+from localcloud.fc.runtime import Functions, InvocationResult
+from localcloud.fc.template import TemplateError, read_template
+from localcloud.operator import CommandError, Operator
+from localcloud.scenario.model import ScenarioError, read_scenario
+from localcloud.scenario.player import Player, StoryStopped
+from localcloud.scenario.timeline import Timeline, verdicts_of
+from localcloud.session import CHECKOUT, DEFAULT_CONFIG, session
+from localcloud.world import WorldError
+
+app = typer.Typer(
+    help="A loopback stand-in for the parts of Alibaba Cloud that Crossport talks to. Never deployed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+#: The story that brings a new cloud to where every file in ``events/`` ends as it expects.
+SEED = CHECKOUT / "events" / "scenarios" / "seed.yaml"
+_EXPECTED = (StoryStopped, ScenarioError, WorldError, CommandError, NotQuietError, TemplateError, FcError, OSError)
+
+Database = Annotated[str | None, typer.Option("--db", help="Crossport's store; default: a new temporary file.")]
+Config = Annotated[Path | None, typer.Option("--config", help="The partner's configuration.", show_default=False)]
+EnvFile = Annotated[Path | None, typer.Option("--env-file", help="File of KEY=VALUE lines.", show_default=False)]
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="First of five ports; 0 lets the system choose.", min=0, max=65530)] = 0,
+    db: Database = None,
+    env_file: EnvFile = None,
+    config: Config = None,
+) -> None:
+    """Serve until stopped. Writes endpoints, accounts and keys to the env-file and prints `ready`."""
+    _run(_up(port, db, env_file, config or DEFAULT_CONFIG))
+
+
+@app.command()
+def play(
+    scenario: Annotated[Path, typer.Argument(help="The scenario's YAML file.")],
+    db: Database = None,
+    config: Config = None,
+    unplug: Annotated[list[str] | None, typer.Option(help="A service to unplug before the first step.")] = None,
+) -> None:
+    """Play a scenario with a live timeline; prints tables and `OK`, or says where the story stopped and exits 1."""
+    _run(_play(scenario, db, config, unplug or []))
+
+
+@app.command()
+def invoke(
+    function: Annotated[str, typer.Argument(help="A function of s.yaml.")],
+    event: Annotated[Path, typer.Argument(help="The event's JSON file: an event, or a file of events/.")],
+    env_file: EnvFile = None,
+    db: Database = None,
+    config: Config = None,
+) -> None:
+    """Invoke one function once, as Function Compute does, and print its verdicts as one JSON object.
+
+    Exits 0 whatever the verdicts are, 2 when the handler raised. Without an env-file a local cloud is started for this
+    call and brought to the state in which the files of events/ end as they expect.
+    """
+    _run(_invoke(function, event, env_file, db, config or DEFAULT_CONFIG))
+
+
+async def _up(port: int, db: str | None, env_file: Path | None, config: Path) -> int:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with session(config=config.resolve(), database=db, port=port) as (cloud, _):
+        lines = "".join(f"{name}={value}\n" for name, value in cloud.environment().items())
+        if env_file is not None:
+            # It holds secrets of this cloud, so it is nobody else's to read.
+            env_file.touch(mode=0o600)
+            env_file.write_text(lines, encoding="utf-8")
+        else:
+            typer.echo(lines, nl=False)
+        typer.echo("ready")
+        await stopped.wait()
+    return 0
+
+
+async def _play(file: Path, db: str | None, config: Path | None, unplug: list[str]) -> int:
+    scenario = read_scenario(file)
+    console = Console(highlight=False)
+    zone = timezone(scenario.starts.utcoffset() or timedelta())
+    timeline = Timeline(console, zone)
+    console.print(f"[bold]{scenario.title}[/bold]")
+    if scenario.description:
+        console.print(scenario.description.strip(), style="dim")
+    async with session(
+        config=(config or file.parent / scenario.config).resolve(),
+        database=db,
+        start=scenario.starts,
+        on_cloud=lambda cloud: cloud.journal.listen(timeline.entry),
+    ) as (cloud, operator):
+        for name in unplug:
+            await cloud.listeners[name].unplug()
+        player = Player(scenario, cloud, operator, timeline.step)
+        try:
+            await player.play()
+        except (StoryStopped, NotQuietError, CommandError) as stopped:
+            await _show(timeline, operator, cloud, ended=False)
+            console.print(f"\n[bold red]stopped[/bold red]  {stopped}", soft_wrap=True)
+            return 1
+        await _show(timeline, operator, cloud, ended=True)
+    console.print("\n[bold green]OK[/bold green]")
+    return 0
+
+
+async def _show(timeline: Timeline, operator: Operator, cloud: LocalCloud, *, ended: bool) -> None:
+    """The tables at the end of a story, and what is still waiting when it was stopped."""
+    connections, notices, ledger = await asyncio.gather(
+        *(operator.rows(name) for name in ("connections", "notices", "ledger"))
+    )
+    names = {a.account_id: a.name for a in (*cloud.world.partners, *cloud.world.tenants)}
+    for row in (*connections, *ledger):
+        for field in ("tenant_uid", "payer"):
+            if field in row:
+                row[field] = names.get(row[field], row[field])
+    timeline.table(
+        "Connections",
+        {
+            "order": "client_order_id",
+            "phase": "phase",
+            "port": "port_id",
+            "VLAN": "vlan_id",
+            "spec": "spec",
+            "VBR": "vbr_id",
+            "tenant": "tenant_uid",
+            "violations": "violations",
+        },
+        connections,
+    )
+    timeline.table(
+        "Notices", {"kind": "kind", "to": "party", "state": "state", "reason": "reason", "key": "key"}, notices
+    )
+    timeline.table(
+        "Billing records",
+        {
+            "kind": "kind",
+            "purpose": "purpose",
+            "biller": "biller",
+            "payer": "payer",
+            "from": "period_start",
+            "until": "period_end",
+            "amount": "amount",
+            "currency": "currency",
+        },
+        ledger,
+    )
+    if not ended:
+        waiting = [row for row in await operator.rows("outbox") if row["state"] == "due"]
+        timeline.table(
+            "Kept and waiting",
+            {"command": "kind", "attempts": "attempts", "reason": "reason", "again at": "not_before"},
+            waiting,
+        )
+
+
+async def _invoke(name: str, event: Path, env_file: Path | None, db: str | None, config: Path) -> int:
+    payload = event_in(event)
+    if env_file is not None:
+        return _answer(await _invoke_at(name, payload, read_env_file(env_file), db))
+    seed = read_scenario(SEED)
+    async with session(config=config.resolve(), database=db, start=seed.starts) as (cloud, operator):
+        await Player(seed, cloud, operator).play()
+        return _answer(await cloud.functions.invoke(name, payload))
+
+
+async def _invoke_at(name: str, payload: bytes, environment: dict[str, str], db: str | None) -> InvocationResult:
+    """Invoke a function of this checkout in the environment of a cloud that runs elsewhere."""
+    from localcloud.clock import Clock
+    from localcloud.journal import Journal
+
+    injected = {key: value for key, value in environment.items() if key.startswith("CROSSPORT_")}
+    if db is not None:
+        injected["CROSSPORT_DB"] = db
+    identity = Identity(
+        account_id=environment["PARTNER_ACCOUNT_ID"],
+        access_key_id=environment["PARTNER_ACCESS_KEY_ID"],
+        access_key_secret=environment["PARTNER_ACCESS_KEY_SECRET"],
+    )
+    definitions = read_template(CHECKOUT / "s.yaml", injected, identity.account_id)
+    clock = Clock()
+    functions = Functions(
+        definitions.values(),
+        identity=identity,
+        clock=clock,
+        journal=Journal(clock),
+        send=lambda *_: None,
+        injected=injected,
+    )
+    try:
+        return await functions.invoke(name, payload)
+    finally:
+        await functions.stop()
+
+
+def _answer(result: InvocationResult) -> int:
+    answer = result.payload.decode("utf-8", "replace")
+    if result.error_type is None:
+        typer.echo(answer)
+        return 0
+    typer.echo(json.dumps({"error_type": result.error_type, **error_of(answer)}, ensure_ascii=False))
+    for line in result.logs:
+        typer.echo(line, err=True)
+    return 2
+
+
+def error_of(answer: str) -> dict[str, Any]:
+    """What a failed function said: its message, and the verdicts when the message carries them."""
+    try:
+        document = json.loads(answer)
+    except ValueError:
+        document = {}
+    message = str(document.get("errorMessage", answer)) if isinstance(document, dict) else answer
+    return {"error": message, "verdicts": verdicts_of(message)}
+
+
+def event_in(file: Path) -> bytes:
+    """The event of a file: that of a catalogue entry (``event`` beside ``expect``), else the file's bytes as they are.
+
+    A catalogue entry may hold an event that is not JSON, as ``raw`` text.
+    """
+    content = file.read_bytes()
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return content
+    if not isinstance(document, dict) or "expect" not in document:
+        return content
+    if "raw" in document:
+        return str(document["raw"]).encode()
+    return json.dumps(document["event"], ensure_ascii=False).encode()
+
+
+def read_env_file(file: Path) -> dict[str, str]:
+    """KEY=VALUE lines. Raises OSError."""
+    pairs = (line.partition("=") for line in file.read_text(encoding="utf-8").splitlines() if "=" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _run(work: Coroutine[Any, Any, int]) -> None:
+    """Run to the end; what may go wrong is one line on stderr, not a traceback."""
+    try:
+        code = asyncio.run(work)
+    except _EXPECTED as error:
+        typer.echo(f"localcloud: {error}", err=True)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The console script."""
+    app()
