@@ -149,5 +149,8 @@ def test_a_dry_run_checks_and_changes_nothing(vpc_world: World) -> None:
     assert world.vpc.ports() == []
     port_id = world.push(token="t")
     assert world.partner.refusal(CREATE, **pushed(dry_run=True)) == ("OperationDenied.VlanIdInUse", 400)
-    world.partner("update_virtual_physical_connection", instance_id=port_id, vlan_id=7, dry_run=True)
+    update = {"instance_id": port_id, "vlan_id": 7, "token": "u"}
+    world.partner("update_virtual_physical_connection", **update, dry_run=True)
     assert world.vpc.port(port_id).vlan_id == 100
+    world.partner("update_virtual_physical_connection", **update)
+    assert world.vpc.port(port_id).vlan_id == 7

@@ -17,6 +17,7 @@ from tests.integration.localcloud.vpc_world import (
     TENANT,
     TENANT_PAYS,
     World,
+    pushed,
 )
 
 
@@ -182,17 +183,19 @@ def test_a_spec_change_takes_effect_when_paid(vpc_world: World) -> None:
     world.partner("update_virtual_physical_connection", instance_id=port_id, vlan_id=100, expect_spec="500M")
     [port] = world.listed()
     assert (port.spec, port.expect_spec) == ("200M", "500M")
-    # 1000 Mbit/s less 500 that are reserved, not less 200.
-    assert world.partner.refusal(
-        "create_virtual_physical_connection",
-        physical_connection_id=CIRCUIT,
-        vpconn_ali_uid=int(TENANT),
-        vlan_id=2,
-        spec="1G",
-        order_mode=TENANT_PAYS,
-    ) == ("OperationDenied.InsufficientBandwidth", 400)
+    # 500 Mbit/s are reserved for it, not the present 200: two times 500 fill the circuit.
+    second = world.push(vlan_id=2, spec="500M")
+    assert world.partner.refusal("create_virtual_physical_connection", **pushed(vlan_id=3, spec="50M")) == (
+        "OperationDenied.InsufficientBandwidth",
+        400,
+    )
+    grow = {"instance_id": second, "vlan_id": 2, "expect_spec": "1G"}
+    assert world.partner.refusal("update_virtual_physical_connection", **grow) == (
+        "OperationDenied.InsufficientBandwidth",
+        400,
+    )
     world.pay(port_id)
-    [port] = world.listed()
+    [port] = world.listed(virtual_physical_connection_ids=[port_id])
     assert (port.spec, port.expect_spec, port.bandwidth) == ("500M", "", 500)
 
 
