@@ -61,6 +61,9 @@ class VpcCloud:
     def create_port(self, request: CreatePort, *, dry_run: bool) -> Answer:
         """CreateVirtualPhysicalConnection, once. A dry run that passes is an answer with the value "".
 
+        The cloud reports a passed dry run as an error code, and the SDK's errors carry no headers: its date is then
+        our own clock's.
+
         Raises CloudCallError; UNKNOWN means that the port may exist: read before anything else, then repeat with the
         same token.
         """

@@ -1,0 +1,248 @@
+"""A small, honest model of the VPC API behind ``application.ports.Cloud``: circuits, shared ports, VBRs, tokens.
+
+It keeps the rules that the contract suite checks on every implementation (tests/contract/test_cloud_contract.py) and
+nothing else: no signatures, no paging, no progression. Those belong to the local cloud.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crossport.application.errors import CloudCallError
+from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, Read
+from crossport.domain.billing import cut
+from crossport.domain.observation import PortObservation, VbrObservation
+from crossport.domain.specs import MBPS
+from crossport.domain.vocabulary import Acceptance, OrderMode, Presence, Source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """What the next call of a method suffers. With ``after_effect`` the call is done and its answer is lost."""
+
+    failure: CloudFailure
+    cloud_code: str
+    after_effect: bool = False
+
+
+THROTTLED = Fault(failure=CloudFailure.RETRYABLE, cloud_code="Throttling.User")
+UNAVAILABLE = Fault(failure=CloudFailure.RETRYABLE, cloud_code="ServiceUnavailable")
+NO_PRIVILEGE = Fault(failure=CloudFailure.PRIVILEGE, cloud_code="InvalidParameter.Bandwidth")
+LOST_REQUEST = Fault(failure=CloudFailure.UNKNOWN, cloud_code="NoAnswer")
+LOST_ANSWER = Fault(failure=CloudFailure.UNKNOWN, cloud_code="NoAnswer", after_effect=True)
+
+
+@dataclass
+class _Circuit:
+    account_id: str
+    region: str
+    bandwidth_mbps: int
+
+
+@dataclass
+class MemoryCloud:
+    """Circuits are added by the test; ports come from ``create_port``; the tenant's side are the methods below it.
+
+    ``calls`` lists (method, arguments) of every call of the port, faulty ones included.
+    """
+
+    clock: Clock
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    #: Whether payment alone enables a port, or payment and acceptance together. The documentation does not say.
+    payment_enables: bool = True
+    _circuits: dict[str, _Circuit] = field(default_factory=dict)
+    _ports: dict[str, PortObservation] = field(default_factory=dict)
+    _vbrs: dict[str, VbrObservation] = field(default_factory=dict)
+    _paid_months: dict[str, int] = field(default_factory=dict)
+    _answers: dict[tuple[str, str, str], tuple[object, str]] = field(default_factory=dict)
+    _faults: defaultdict[str, deque[Fault | None]] = field(default_factory=lambda: defaultdict(deque))
+    _made: int = 0
+
+    # What a test arranges.
+
+    def add_circuit(self, circuit_id: str, *, account_id: str, region: str, bandwidth_mbps: int = 10_000) -> None:
+        """A dedicated circuit of a partner, enabled."""
+        self._circuits[circuit_id] = _Circuit(account_id, region, bandwidth_mbps)
+
+    def script(self, method: str, *faults: Fault | None) -> None:
+        """Faults for the next calls of a method (``create_port``, ...), one a call; None lets one pass."""
+        self._faults[method].extend(faults)
+
+    def accept(self, port_id: str) -> None:
+        """The tenant accepts the port."""
+        self.change_port(port_id, acceptance=Acceptance.CONFIRMED)
+        self._enable_if_due(port_id)
+
+    def create_vbr(self, port_id: str, *, owner_uid: str, vlan_id: int) -> str:
+        """Somebody creates a VBR on the port, conforming or not; returns its id."""
+        vbr_id = self._new_id("vbr")
+        self._vbrs[vbr_id] = VbrObservation(
+            at=self.clock.now(),
+            source=Source.READ,
+            vbr_id=vbr_id,
+            port_id=port_id,
+            owner_uid=owner_uid,
+            vlan_id=vlan_id,
+            status="active",
+            presence=Presence.PRESENT,
+        )
+        return vbr_id
+
+    def delete_vbr(self, vbr_id: str) -> None:
+        """The VBR goes away."""
+        del self._vbrs[vbr_id]
+
+    def change_port(self, port_id: str, **changes: Any) -> None:
+        """The port changes behind our back: ``status="Terminated"``, ``business_status="FinancialLocked"``, ..."""
+        self._ports[port_id] = replace(self._ports[port_id], **changes)
+
+    def delete_port(self, port_id: str) -> None:
+        """The port goes away; lists no longer show it."""
+        del self._ports[port_id]
+
+    def ports(self) -> tuple[PortObservation, ...]:
+        """All ports, in the order of creation."""
+        return tuple(self._ports.values())
+
+    # The port of the use cases.
+
+    def create_port(self, request: CreatePort, *, dry_run: bool) -> Answer:
+        """See ``application.ports.Cloud``."""
+        action = "CreateVirtualPhysicalConnection"
+
+        def act() -> str:
+            self._check_create(action, request)
+            if dry_run:
+                return ""
+            port_id = self._new_id("pc")
+            self._ports[port_id] = PortObservation(
+                at=self.clock.now(),
+                source=Source.READ,
+                port_id=port_id,
+                acceptance=Acceptance.UNCONFIRMED,
+                status="Allocated",
+                business_status="Normal",
+                spec=request.spec,
+                expect_spec="",
+                vlan_id=request.vlan_id,
+                tenant_uid=request.tenant_uid,
+                order_mode=request.order_mode,
+                circuit_id=request.circuit_id,
+                presence=Presence.PRESENT,
+            )
+            return port_id
+
+        self.calls.append(("create_port", {"request": request, "dry_run": dry_run}))
+        token = "" if dry_run else request.token
+        return self._suffer("create_port", action, lambda: self._once(action, request.account_id, token, request, act))
+
+    def pay_port(
+        self, *, account_id: str, region: str, port_id: str, months: int, auto_renew: bool, token: str
+    ) -> Answer:
+        """See ``application.ports.Cloud``."""
+        action = "CreatePhysicalConnectionOccupancyOrder"
+        parameters = {"account_id": account_id, "region": region, "port_id": port_id, "months": months}
+        parameters |= {"auto_renew": auto_renew, "token": token}
+
+        def act() -> str:
+            port = self._seen(account_id, region, port_id)
+            if port is None:
+                raise _refused(action, "InvalidPhysicalConnectionId.NotFound")
+            if port.order_mode != OrderMode.PARTNER_PAYS:
+                raise _refused(action, "OperationDenied.NotPayer")
+            if port_id in self._paid_months:
+                raise _refused(action, "IncorrectStatus.PhysicalConnection")
+            self._paid_months[port_id] = months
+            self._enable_if_due(port_id)
+            return self._new_id("order")
+
+        self.calls.append(("pay_port", parameters))
+        return self._suffer("pay_port", action, lambda: self._once(action, account_id, token, parameters, act))
+
+    def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:
+        """See ``application.ports.Cloud``."""
+        self.calls.append(("read_port", {"account_id": account_id, "region": region, "port_id": port_id}))
+        self._suffer("read_port", "ListVirtualPhysicalConnections", lambda: "")
+        now = self.clock.now()
+        port = self._seen(account_id, region, port_id)
+        if port is None:
+            return Read(date=now, port=None)
+        vbrs = tuple(replace(vbr, at=now) for vbr in self._vbrs.values() if vbr.port_id == port_id)
+        return Read(date=now, port=replace(port, at=now), vbrs=vbrs)
+
+    def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
+        """See ``application.ports.Cloud``."""
+        parameters = {"account_id": account_id, "region": region, "circuit_id": circuit_id}
+        self.calls.append(("find_port", {**parameters, "vlan_id": vlan_id, "tenant_uid": tenant_uid}))
+        self._suffer("find_port", "ListVirtualPhysicalConnections", lambda: "")
+        now = self.clock.now()
+        live = [
+            port
+            for port in self._ports.values()
+            if self._seen(account_id, region, port.port_id) is not None
+            and (port.circuit_id, port.vlan_id, port.tenant_uid) == (circuit_id, vlan_id, tenant_uid)
+            and port.acceptance != Acceptance.DELETED
+        ]
+        return Read(date=now, port=replace(live[-1], at=now) if live else None)
+
+    def _check_create(self, action: str, request: CreatePort) -> None:
+        circuit = self._circuits.get(request.circuit_id)
+        if circuit is None or (circuit.account_id, circuit.region) != (request.account_id, request.region):
+            raise _refused(action, "ResourceNotFound.PhysicalConnectionId")
+        if request.spec not in MBPS:
+            raise _refused(action, "IllegalParam.Spec")
+        siblings = [port for port in self._ports.values() if port.circuit_id == request.circuit_id]
+        held = {port.vlan_id for port in siblings}
+        if request.vlan_id in held or 0 in held or (request.vlan_id == 0 and held):
+            raise _refused(action, "OperationDenied.VlanIdInUse")
+        if sum(MBPS[port.spec or ""] for port in siblings) + MBPS[request.spec] > circuit.bandwidth_mbps:
+            raise _refused(action, "OperationDenied.InsufficientBandwidth")
+
+    def _seen(self, account_id: str, region: str, port_id: str) -> PortObservation | None:
+        port = self._ports.get(port_id)
+        circuit = None if port is None else self._circuits.get(port.circuit_id or "")
+        return port if circuit is not None and (circuit.account_id, circuit.region) == (account_id, region) else None
+
+    def _enable_if_due(self, port_id: str) -> None:
+        port = self._ports[port_id]
+        months = self._paid_months.get(port_id)
+        if months is None or port.enabled_time is not None:
+            return
+        if self.payment_enables or port.acceptance == Acceptance.CONFIRMED:
+            now = self.clock.now()
+            self.change_port(port_id, status="Enabled", enabled_time=now, end_time=cut(now, months - 1))
+
+    def _once(self, action: str, account_id: str, token: str, parameters: object, act: Callable[[], str]) -> str:
+        """The same token and parameters: the same answer. The same token with other parameters is refused."""
+        key = (account_id, action, token)
+        known = self._answers.get(key) if token else None
+        if known is not None and known[0] != parameters:
+            raise _refused(action, "IdempotentParameterMismatch")
+        if known is not None:
+            return known[1]
+        value = act()
+        if token:
+            self._answers[key] = (parameters, value)
+        return value
+
+    def _suffer(self, method: str, action: str, act: Callable[[], str]) -> Answer:
+        script = self._faults[method]
+        fault = script.popleft() if script else None
+        if fault is None or fault.after_effect:
+            value = act()
+        if fault is not None:
+            raise CloudCallError(
+                f"{action}: {fault.cloud_code}", failure=fault.failure, cloud_code=fault.cloud_code, action=action
+            )
+        return Answer(value=value, date=self.clock.now())
+
+    def _new_id(self, prefix: str) -> str:
+        self._made += 1
+        return f"{prefix}-memory{self._made:06d}"
+
+
+def _refused(action: str, code: str) -> CloudCallError:
+    return CloudCallError(f"{action}: {code}", failure=CloudFailure.PERMANENT, cloud_code=code, action=action)
