@@ -63,7 +63,8 @@ def carry_out_commands(app: App, opened: Sequence[Opened], invocation: Invocatio
             policies=app.policies(),
             clock=app.clock,
             ids=app.ids,
-            until=app.clock.now() + invocation.remaining(),
+            # A turn that begins at the last moment may wait for the cloud as long as its time-outs allow.
+            until=app.clock.now() + invocation.remaining() / 2,
         )
         for turn in report.turns:
             fields = {"key": turn.key, "kind": turn.kind, "state": str(turn.state), "reason": turn.reason}

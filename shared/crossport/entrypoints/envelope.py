@@ -72,8 +72,6 @@ class _Carrier:
     account_id: str = ""
     own_account_id: str = ""
     region: str = ""
-    #: Forwarded by another account: whatever is inside was written by that account.
-    foreign: bool = False
 
 
 def open_envelope(event: bytes) -> list[Opened]:
@@ -187,6 +185,10 @@ def _cloud_event(event: dict[str, Any], carrier: _Carrier) -> Iterator[Opened]:
     region = _word(event.get("aliyunregionid"))
     subject = _word(event.get("subject"))
     if _is_queue_message(data):
+        if own != "" and original != own:
+            # Forwarded by another account, which wrote the inside and could name any account as its origin there.
+            yield _unreadable_value(event, "untrusted_envelope", "a message inside an event of another account")
+            return
         queue = _QUEUE.search(subject)
         carrier = replace(
             carrier,
@@ -195,13 +197,8 @@ def _cloud_event(event: dict[str, Any], carrier: _Carrier) -> Iterator[Opened]:
             account_id=original,
             own_account_id=own,
             region=region,
-            foreign=carrier.foreign or (own != "" and original != own),
         )
         yield from _message(data["messageBody"], carrier)
-        return
-    if carrier.foreign:
-        # Written by another account into its own event: it could name any account as its origin.
-        yield _unreadable_value(event, "untrusted_envelope", "a cloud event inside an event of another account")
         return
     yield Opened(
         kind="cloud_event",

@@ -16,6 +16,10 @@ from urllib.parse import SplitResult, urlsplit
 from crossport.entrypoints.errors import SettingsError
 
 _HOST_PORT = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
+#: An address, alone or with a display name before it: ``Partner NOC <noc@partner.example>``.
+_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+|[^@<>\r\n]*<[^@\s<>]+@[^@\s<>]+>")
+#: Who mail is from when nobody said so and the mail server is the local cloud's.
+LOOPBACK_SENDER = "crossport@localhost"
 _REGION = re.compile(r"[a-z]{2}-[a-z0-9-]{1,40}")
 
 
@@ -37,7 +41,7 @@ class Settings:
     fc_endpoint: str = ""
     #: CROSSPORT_SMTP_URL, smtp:// or smtps://; "": this process sends no mail.
     smtp_url: str = field(default="", repr=False)
-    #: CROSSPORT_MAIL_FROM: the sender's address.
+    #: CROSSPORT_MAIL_FROM: the sender's address, with or without a display name. A mail server on loopback takes any.
     mail_from: str = ""
     #: CROSSPORT_CLOCK: the file with the clock's offset; the local cloud only.
     clock_file: Path | None = None
@@ -49,6 +53,7 @@ class Settings:
         Raises SettingsError naming every missing or wrong variable, never a value.
         """
         reading = _Reading(environ, needs)
+        smtp_url = reading.url("CROSSPORT_SMTP_URL", {"smtp", "smtps"})
         settings = cls(
             database_url=reading.database("CROSSPORT_DB"),
             region=reading.region("CROSSPORT_REGION"),
@@ -56,8 +61,8 @@ class Settings:
             vpc_endpoint=reading.host_port("CROSSPORT_VPC_ENDPOINT"),
             mns_endpoint=reading.url("CROSSPORT_MNS_ENDPOINT", {"http", "https"}),
             fc_endpoint=reading.host_port("CROSSPORT_FC_ENDPOINT"),
-            smtp_url=reading.url("CROSSPORT_SMTP_URL", {"smtp", "smtps"}),
-            mail_from=reading.address("CROSSPORT_MAIL_FROM"),
+            smtp_url=smtp_url,
+            mail_from=reading.address("CROSSPORT_MAIL_FROM", smtp_url),
             clock_file=Path(path) if (path := reading.text("CROSSPORT_CLOCK")) else None,
         )
         reading.check_place()
@@ -106,19 +111,23 @@ class _Reading:
         return value
 
     def url(self, name: str, schemes: Collection[str]) -> str:
+        """The URL, or "" when it is missing or wrong."""
         value = self.text(name)
         parts = self._split(value, schemes) if value else None
-        if parts is not None:
-            self._hosts.append(parts.hostname or "")
-        elif value:
-            self.problems.append(f"{name} must be a URL with {' or '.join(f'{s}://' for s in sorted(schemes))}")
+        if parts is None:
+            if value:
+                self.problems.append(f"{name} must be a URL with {' or '.join(f'{s}://' for s in sorted(schemes))}")
+            return ""
+        self._hosts.append(parts.hostname or "")
         return value
 
-    def address(self, name: str) -> str:
+    def address(self, name: str, smtp_url: str) -> str:
         value = self.text(name)
-        if not value and self._environ.get("CROSSPORT_SMTP_URL", "").strip() and name not in self._needs:
+        if not value and smtp_url:
+            if _is_loopback(urlsplit(smtp_url).hostname or ""):
+                return LOOPBACK_SENDER
             self.problems.append(f"{name} is missing (CROSSPORT_SMTP_URL needs it)")
-        elif value and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):
+        elif value and not _ADDRESS.fullmatch(value):
             self.problems.append(f"{name} must be one e-mail address")
         return value
 

@@ -51,7 +51,7 @@ class App:
         if self.given_store is None:
             from crossport.adapters.store.open import open_store
 
-            self.given_store = open_store(self.settings.database_url)
+            self.given_store = open_store(self.settings.database_url, now=self.clock.now)
         return self.given_store
 
     def policies(self) -> Policies:
@@ -101,10 +101,7 @@ class App:
     def senders(self) -> Sequence[Sender]:
         """The channels that the settings give: mail with CROSSPORT_SMTP_URL."""
         if self.given_senders is None:
-            from crossport.adapters.notify.smtp import SmtpSender
-
-            url = self.settings.smtp_url
-            self.given_senders = [SmtpSender(url, sender=self.settings.mail_from)] if url else []
+            self.given_senders = [self._mail()] if self.settings.smtp_url else []
         return self.given_senders
 
     def poke(self) -> None:
@@ -125,6 +122,11 @@ class App:
             close = getattr(port, "close", None)
             if close is not None:
                 close()
+
+    def _mail(self) -> Sender:
+        from crossport.adapters.notify.smtp import SmtpSender, smtp_url
+
+        return SmtpSender(smtp_url(self.settings.smtp_url), mail_from=self.settings.mail_from, clock=self.clock)
 
     def _mns(self, timeout_seconds: float = 10.0) -> Queue:
         from crossport.adapters.credentials import from_environment

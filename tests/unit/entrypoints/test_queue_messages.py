@@ -1,0 +1,199 @@
+"""Messages of our own queues."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from crossport.domain.vocabulary import MilestoneName, Party
+from crossport.entrypoints.messages import (
+    NoticeSend,
+    OrderMilestone,
+    OrderNew,
+    OutboxPoke,
+    Problem,
+    UsageReported,
+    parse_message,
+)
+
+ORDER: dict[str, Any] = {
+    "type": "order.new",
+    "version": 1,
+    "client_order_id": "PO-1",
+    "account_id": "1111111111111111",
+    "circuit_id": "pc-circuit",
+    "tenant_uid": "2222222222222222",
+    "spec": "200M",
+    "order_mode": "PayByVirtualPhysicalConnectionOwner",
+    "vlan_id": 120,
+    "tenant_region": "cn-beijing",
+    "purchase_order": "4500012345",
+    "customer_reference": "DC11 to Beijing, 專線",
+    "milestones": [{"name": "quoted", "at": "2026-01-05T09:00:00+08:00", "actor": "sales", "evidence": "Q-77"}],
+}
+USAGE: dict[str, Any] = {
+    "type": "usage.reported",
+    "account_id": "1",
+    "port_id": "pc-1",
+    "period_start": "2026-01-01T00:00:00+08:00",
+    "period_end": "2026-02-01T00:00:00+08:00",
+    "outbound_bytes": 0,
+    "meter_reading_id": "m-1",
+}
+
+
+def problems(body: Any) -> list[tuple[str, str]]:
+    found = parse_message(body)
+    assert isinstance(found, list)
+    assert found
+    assert all(type(one) is Problem and one.message for one in found)
+    return [(one.code, one.field) for one in found]
+
+
+def without(body: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name not in names}
+
+
+def test_order() -> None:
+    order = parse_message(ORDER)
+    assert isinstance(order, OrderNew)
+    assert order.vlan_id == 120
+    (milestone,) = order.milestones
+    assert milestone.name is MilestoneName.QUOTED
+    assert milestone.at == datetime(2026, 1, 5, 1, tzinfo=UTC)
+
+
+def test_order_with_only_what_it_needs() -> None:
+    optional = ("version", "vlan_id", "tenant_region", "purchase_order", "customer_reference", "milestones")
+    order = parse_message(without(ORDER, *optional))
+    assert isinstance(order, OrderNew)
+    assert order.vlan_id is None
+
+
+@pytest.mark.parametrize("vlan_id", [0, 1, 2_999])
+def test_vlan_ids_of_the_api_are_valid_zero_included(vlan_id: int) -> None:
+    order = parse_message({**ORDER, "vlan_id": vlan_id})
+    assert isinstance(order, OrderNew)
+    assert order.vlan_id == vlan_id
+
+
+@pytest.mark.parametrize(
+    ("vlan_id", "code"),
+    [
+        (3_000, "vlan_out_of_range"),
+        (-1, "vlan_out_of_range"),
+        ("12a", "vlan_malformed"),
+        ("120", "vlan_malformed"),
+        (1.5, "vlan_malformed"),
+        (True, "vlan_malformed"),
+        ([], "vlan_malformed"),
+    ],
+)
+def test_bad_vlan_ids(vlan_id: Any, code: str) -> None:
+    assert problems({**ORDER, "vlan_id": vlan_id}) == [(code, "vlan_id")]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"vlan": 1}, ("unknown_field", "vlan")),
+        ({"version": 2}, ("malformed", "version")),
+        ({"client_order_id": ""}, ("out_of_range", "client_order_id")),
+        ({"client_order_id": "x" * 65}, ("out_of_range", "client_order_id")),
+        ({"client_order_id": 7}, ("wrong_type", "client_order_id")),
+        ({"client_order_id": "a\nBcc: x@example.com"}, ("malformed", "client_order_id")),
+        ({"tenant_uid": "22x"}, ("tenant_uid_malformed", "tenant_uid")),
+        ({"tenant_uid": "٢٢"}, ("tenant_uid_malformed", "tenant_uid")),
+        ({"tenant_uid": 22}, ("tenant_uid_malformed", "tenant_uid")),
+        ({"purchase_order": "\ud800"}, ("wrong_type", "purchase_order")),
+        ({"milestones": {}}, ("wrong_type", "milestones")),
+        ({"milestones": [{"name": "done"}]}, ("malformed", "milestones.0.name")),
+    ],
+)
+def test_bad_fields(change: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert expected in problems({**ORDER, **change})
+
+
+def test_all_problems_at_once() -> None:
+    body = {**without(ORDER, "spec"), "vlan_id": "12a", "extra": 1}
+    assert sorted(problems(body)) == [
+        ("missing_field", "spec"),
+        ("unknown_field", "extra"),
+        ("vlan_malformed", "vlan_id"),
+    ]
+
+
+@pytest.mark.parametrize("at", ["2026-01-05T09:00:00", "today", 1767600000, "1767600000", None])
+def test_times_have_a_zone(at: Any) -> None:
+    milestone = {"name": "quoted", "at": at, "actor": "sales"}
+    body = {"type": "order.milestone", "client_order_id": "PO-1", "account_id": "1", "milestone": milestone}
+    assert problems(body) == [("bad_time", "milestone.at")]
+
+
+def test_milestone() -> None:
+    milestone = {"name": "last_mile_ready", "at": "2026-01-05T09:00:00Z", "actor": "field engineering"}
+    message = parse_message(
+        {"type": "order.milestone", "client_order_id": "PO-1", "account_id": "1", "milestone": milestone}
+    )
+    assert isinstance(message, OrderMilestone)
+    assert message.milestone.evidence == ""
+
+
+def test_usage_of_nothing_is_usage() -> None:
+    message = parse_message(USAGE)
+    assert isinstance(message, UsageReported)
+    assert message.outbound_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"outbound_bytes": -1}, ("out_of_range", "outbound_bytes")),
+        ({"outbound_bytes": 1 << 63}, ("out_of_range", "outbound_bytes")),
+        ({"outbound_bytes": "5"}, ("wrong_type", "outbound_bytes")),
+        ({"outbound_bytes": 1.0}, ("wrong_type", "outbound_bytes")),
+        ({"period_end": USAGE["period_start"]}, ("out_of_range", "period_end")),
+        ({"period_end": "2026-02-01T00:00:00"}, ("bad_time", "period_end")),
+    ],
+)
+def test_bad_usage(change: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert problems({**USAGE, **change}) == [expected]
+
+
+def test_notice() -> None:
+    body = {
+        "type": "notice.send",
+        "version": 1,
+        "key": "c-1:offer",
+        "kind": "offer",
+        "connection_id": "c-1",
+        "party": "tenant",
+        "details": {"vlan_id": 0},
+    }
+    message = parse_message(body)
+    assert isinstance(message, NoticeSend)
+    assert (message.party, message.details) == (Party.TENANT, {"vlan_id": 0})
+    assert problems({**body, "party": "neighbour"}) == [("malformed", "party")]
+
+
+def test_poke() -> None:
+    assert isinstance(parse_message({"type": "outbox.poke"}), OutboxPoke)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("hello", "not_json"),
+        (None, "not_an_object"),
+        ([ORDER], "not_an_object"),
+        (7, "not_an_object"),
+        ({}, "unknown_message_type"),
+        ({"type": "order.delete"}, "unknown_message_type"),
+        ({"type": ["order.new"]}, "unknown_message_type"),
+        ({"type": None}, "unknown_message_type"),
+    ],
+)
+def test_what_is_no_message(body: Any, code: str) -> None:
+    assert problems(body)[0] == (code, "")
