@@ -62,10 +62,14 @@ class _Accepted:
 class Functions:
     """The functions of one account, run in processes of this host.
 
-    ``injected`` is laid over every function's environment: endpoints, the store, the clock file. ``send`` puts
-    a message into an MNS queue, for destinations. ``instance_limit`` is the account's limit of instances in
+    ``replaced`` are new values for variables that ``s.yaml`` gives a function (endpoints, the store); a function
+    without the variable does not get it, so that what is forgotten in ``s.yaml`` is missed here and not in the
+    cloud. ``injected`` is laid over every function's environment (the clock file). ``send`` puts a message into
+    an MNS queue, for destinations. ``instance_limit`` is the account's limit of instances in
     one region (FC's default: 100); at the limit an idle instance of another function makes room, otherwise
     the invocation is refused with ResourceExhausted, or waits if ``wait_at_limit``, which suits a small host.
+
+    Raises FileNotFoundError for a function whose code folder does not exist: better now than at its first event.
     """
 
     def __init__(
@@ -77,12 +81,16 @@ class Functions:
         journal: Journal,
         send: Send,
         injected: Mapping[str, str] | None = None,
+        replaced: Mapping[str, str] | None = None,
         instance_limit: int = 100,
         wait_at_limit: bool = False,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.account_id = identity.account_id
-        self._definitions = {definition.name: definition for definition in definitions}
+        self._definitions = {definition.name: _with_values(definition, replaced or {}) for definition in definitions}
+        for definition in self._definitions.values():
+            if not definition.code.is_dir():
+                raise FileNotFoundError(f"function {definition.name}: no code folder {definition.code}")
         self._identity = identity
         self._clock = clock
         self._journal = journal
@@ -314,6 +322,12 @@ class Functions:
         for freed in waiting:
             if not freed.done():
                 freed.set_result(None)
+
+
+def _with_values(definition: FunctionDefinition, values: Mapping[str, str]) -> FunctionDefinition:
+    """The definition with new values for those of its variables that have one."""
+    environment = {name: values.get(name, value) for name, value in definition.environment.items()}
+    return replace(definition, environment=environment)
 
 
 def _destination_message(

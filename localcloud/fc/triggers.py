@@ -56,6 +56,7 @@ class Triggers:
         chance: random.Random | None = None,
     ) -> None:
         self._functions = functions
+        self._journal = journal
         self._streams = [
             Stream(
                 definition,
@@ -79,6 +80,8 @@ class Triggers:
         """Begin to read the queues and to watch the clock."""
         self._tasks += [asyncio.create_task(stream.run()) for stream in self._streams]
         self._tasks.append(asyncio.create_task(self._timers.run()))
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """End all tasks; messages in hand become visible again when their time is over.
@@ -120,6 +123,11 @@ class Triggers:
     async def deliver(self, target: Target, event: dict[str, Any]) -> None:
         """The delivery of EventBridge for targets of the type ``acs.fc.function``; raises as deliver_event."""
         await self.deliver_event(target.name, event)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A trigger that dies must not die in silence: everything would seem to be merely slow."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._journal.write("fc", f"a trigger died: {error!r}")
 
     def _create_rules(self, create_rule: CreateRule) -> None:
         """One rule for each trigger on the default bus, as Function Compute makes it when it is deployed."""

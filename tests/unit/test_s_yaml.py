@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,18 +77,32 @@ def test_every_function_runs_on_3_12_with_its_hooks(function: FunctionDefinition
 def test_every_function_has_its_folder_with_the_named_handlers(function: FunctionDefinition) -> None:
     assert function.code == CHECKOUT / "functions" / function.name
     tree = ast.parse((function.code / "index.py").read_text(encoding="utf-8"))
-    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assigned = {
-        target.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    imported = {
-        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
-    assert {"handler", "initialize"} <= defined | assigned | imported
+    assert function.initializer is not None
+    assert function.pre_stop is not None
+    hooks = {function.handler, function.initializer.handler, function.pre_stop.handler}
+    assert {hook.removeprefix("index.") for hook in hooks} <= set(defined(tree))
+
+
+def defined(tree: ast.Module) -> Iterator[str]:
+    """The names that a module's top level defines."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            names = (name for target in node.targets for name in ast.walk(target))
+            yield from (name.id for name in names if isinstance(name, ast.Name))
+
+
+def test_what_a_function_says_it_needs_is_in_its_environment(function: FunctionDefinition) -> None:
+    tree = ast.parse((function.code / "index.py").read_text(encoding="utf-8"))
+    keywords = [keyword for node in ast.walk(tree) if isinstance(node, ast.Call) for keyword in node.keywords]
+    given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in keywords}
+    needs = {name for name in given.get("needs", ()) if not name.startswith("FC_")}
+    if given.get("pokes"):
+        needs.add("CROSSPORT_MNS_ENDPOINT")
+    assert needs <= set(function.environment)
 
 
 def test_every_folder_with_a_handler_is_deployed() -> None:
@@ -171,7 +186,8 @@ def test_every_function_knows_its_store_its_region_and_its_queues(function: Func
     assert function.environment["CROSSPORT_DB"] == DATABASE
     assert function.environment["CROSSPORT_REGION"] == "us-east-1"
     assert function.environment["CROSSPORT_MNS_ENDPOINT"].startswith("https://1234567890123456.mns.")
-    assert ("CROSSPORT_SMTP_URL" in function.environment) is (function.name == "notices")
+    for name in ("CROSSPORT_SMTP_URL", "CROSSPORT_MAIL_FROM"):
+        assert (name in function.environment) is (function.name == "notices")
 
 
 @pytest.mark.parametrize("missing", sorted(ENVIRONMENT))

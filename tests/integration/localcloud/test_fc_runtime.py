@@ -167,7 +167,11 @@ def test_the_environment_is_exactly_what_the_cloud_and_the_function_set(
         """,
         environment={"OWN": "1", "ENDPOINT": "https://real", "FC_REGION": "elsewhere"},
     )
-    cloud = Cloud(definition, injected={"ENDPOINT": "http://127.0.0.1:1"})
+    cloud = Cloud(
+        definition,
+        injected={"CLOCK": "/clock"},
+        replaced={"ENDPOINT": "http://127.0.0.1:1", "FORGOTTEN_IN_S_YAML": "x"},
+    )
 
     async def scenario(functions: Functions) -> None:
         answer = json.loads((await functions.invoke("f", b"")).payload)
@@ -179,6 +183,7 @@ def test_the_environment_is_exactly_what_the_cloud_and_the_function_set(
         assert environment == {
             "OWN": "1",
             "ENDPOINT": "http://127.0.0.1:1",
+            "CLOCK": "/clock",
             "PATH": environment["PATH"],
             "HOME": "/tmp",
             "LANG": "C.UTF-8",
@@ -621,6 +626,12 @@ def test_limits_of_payloads_and_unknown_functions(function: Define) -> None:
             await functions.invoke("g", b"")
 
     cloud.run(scenario)
+
+
+def test_a_function_without_its_code_folder_is_found_at_once(function: Define, tmp_path: Path) -> None:
+    definition = function("def handler(event, context): ...", code=tmp_path / "absent")
+    with pytest.raises(FileNotFoundError, match="function f: no code folder"):
+        Cloud(definition)
 
 
 def test_stopping_ends_running_and_waiting_invocations(function: Define, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ RECORDS = """
 import json, os, pathlib
 folder = pathlib.Path(__file__).parent
 def handler(event, context):
-    with open(folder / "events", "ab") as file:
+    with open(folder / "events", "ab", buffering=0) as file:  # one write: several instances append
         file.write(event + b"\\n")
     if (folder / "fail").exists():
         raise RuntimeError("told to")
@@ -301,7 +301,8 @@ def test_an_asynchronous_batch_is_cut_to_128_kilobytes(tmp_path: Path) -> None:
         for _ in range(5):
             cloud.send("x" * 60_000)
         cloud.triggers.start()
-        await cloud.until(lambda: len(cloud.events()) == 3 and cloud.functions.busy() == 0)
+        await cloud.until(lambda: cloud.left() == 0)
+        await cloud.functions.idle()
         assert sorted(len(batch) for batch in cloud.events()) == [1, 2, 2]
 
     play(tmp_path, queue_trigger(asynchronous=True), scenario, start=False)
@@ -317,6 +318,20 @@ def test_a_queue_that_does_not_exist_yet_is_waited_for(tmp_path: Path) -> None:
         await cloud.until(lambda: len(cloud.events()) == 1)
 
     play(tmp_path, queue_trigger(queue="later"), scenario)
+
+
+def test_a_trigger_that_dies_says_so(tmp_path: Path) -> None:
+    async def scenario(cloud: Cloud) -> None:
+        async def broken(*_: Any, **__: Any) -> Any:
+            raise LookupError("a fault of the local cloud")
+
+        cloud.functions.invoke = broken  # type: ignore[method-assign]
+        cloud.send("a")
+        await cloud.until(lambda: "a trigger died: LookupError" in repr(cloud.journal.entries("fc")))
+        with pytest.raises(LookupError):
+            await cloud.triggers.stop()
+
+    play(tmp_path, queue_trigger(), scenario)
 
 
 def test_a_disabled_trigger_does_nothing(tmp_path: Path) -> None:
