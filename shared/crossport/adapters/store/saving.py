@@ -68,9 +68,13 @@ def write_completion(engine: SqliteEngine, completion: Completion, at: datetime)
 
 
 def write_inputs(
-    engine: SqliteEngine, inputs: Sequence[InputRow], outbox: Sequence[OutboxRow], unrouted: Sequence[Unrouted]
+    engine: SqliteEngine,
+    inputs: Sequence[InputRow],
+    outbox: Sequence[OutboxRow],
+    unrouted: Sequence[Unrouted],
+    at: datetime,
 ) -> None:
-    """Inputs that changed no connection, with what they ask for; what is there already is skipped.
+    """Inputs that changed no connection, with what they ask for, asked at ``at``; what is there already is skipped.
 
     A claimed key's second input leaves no row in the audit trail either: a duplicate writes nothing.
     """
@@ -80,10 +84,7 @@ def write_inputs(
             continue
         if row.shown:
             engine.write("insert_audit", columns)
-    at = max((row.at for row in inputs), default=None)
     for wanted in outbox:
-        if at is None:
-            raise ValueError("outbox rows need an input that asks for them")
         engine.write("insert_outbox", outbox_columns(wanted, at))
     for waiting in unrouted:
         engine.write(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
@@ -44,15 +44,21 @@ SEAL_LEASE = "ledger:seal"
 RECORDS_TARGET = "queue:billing-records"
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class SqliteStore(Administration):
     """``Store`` (application.ports) on one SQLite file, with the administrative changes beside it.
 
     One object holds one connection; threads may share it, processes may not. Several objects, in several processes of
     one host, work on one file: a writer waits ``busy_timeout`` seconds for another, then StoreUnavailableError.
+    ``now`` is the seam for time; only ``record`` reads it, and only for commands that come without an input.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(self, url: str, *, now: Callable[[], datetime] = _utc_now, busy_timeout: float = BUSY_TIMEOUT) -> None:
         super().__init__(SqliteEngine(url, busy_timeout=busy_timeout))
+        self._now = now
 
     def close(self) -> None:
         """Close the file."""
@@ -157,9 +163,10 @@ class SqliteStore(Administration):
     def record(
         self, inputs: Sequence[InputRow], *, outbox: Sequence[OutboxRow] = (), unrouted: Sequence[Unrouted] = ()
     ) -> None:
-        """See ``Store.record``."""
+        """See ``Store.record``. Commands date from their latest input, those without one from the present time."""
+        at = max((row.at for row in inputs), default=None) or self._now()
         with self._engine.writing():
-            write_inputs(self._engine, inputs, outbox, unrouted)
+            write_inputs(self._engine, inputs, outbox, unrouted, at)
 
     # --- Working ----------------------------------------------------------------------------------------------------
 
