@@ -1,6 +1,7 @@
 """First-time orders and their milestones against contract, rules and circuit; never calls the cloud.
 
-Triggered by the MNS queue ``orders``, in batches (messages ``order.new`` and ``order.milestone``).
+Triggered by the MNS queue ``orders``, in batches (messages ``order.new`` and ``order.milestone``). What is accepted
+holds its VLAN and bandwidth; what is refused is told every reason at once.
 """
 
 from crossport.entrypoints.dispatch import take_orders
