@@ -41,7 +41,7 @@ def apply(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PARTNER.yaml]", envvar="CROSSPORT_CONFIG", help="The configuration.", show_envvar=True
+            metavar="PARTNER.yaml", envvar="CROSSPORT_CONFIG", help="The configuration.", show_envvar=True
         ),
     ] = None,
     db: Database = "",
