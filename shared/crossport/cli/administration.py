@@ -40,9 +40,7 @@ def migrate(db: Database = "", as_json: AsJson = False) -> None:
 def apply(
     file: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="PARTNER.yaml", envvar="CROSSPORT_CONFIG", help="The configuration.", show_envvar=True
-        ),
+        typer.Argument(metavar="PARTNER.yaml", envvar="CROSSPORT_CONFIG", help="The configuration.", show_envvar=True),
     ] = None,
     db: Database = "",
     actor: Actor = "",
