@@ -265,6 +265,18 @@ def test_https_has_a_time_out_too() -> None:
         queue.close()
 
 
+def test_a_connection_that_is_open_already_gets_the_time_out_of_the_next_request(
+    server: LoopbackServer, connect: Connect
+) -> None:
+    server.answer(sent(keep_alive=True))
+    queue = connect(timeout_seconds=5.0)
+    queue.send("outbox", "{}")
+    line = queue._line()
+    assert line._connection.sock.gettimeout() == 5.0
+    line.limit(35.0)
+    assert line._connection.sock.gettimeout() == 35.0
+
+
 def test_a_connection_of_a_thread_is_closed_when_the_thread_has_ended(server: LoopbackServer, connect: Connect) -> None:
     server.answer(sent(keep_alive=True))
     queue = connect()

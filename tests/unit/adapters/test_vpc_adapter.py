@@ -1,51 +1,39 @@
-"""VpcCloud and the real SDK against a loopback server: what is sent, what is believed, what failures mean."""
+"""VpcCloud and the real SDK against a loopback server: what is sent and what is believed."""
 
 from __future__ import annotations
 
-import json
 import logging
-import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import stamina
 
-from crossport.adapters.credentials import Credentials, MissingCredentialsError
+from crossport.adapters.credentials import Credentials
 from crossport.adapters.vpc import VpcCloud
 from crossport.adapters.vpc.answers import answered_at, moment, vlan
-from crossport.adapters.vpc.failures import RULES, failure_of
-from crossport.adapters.vpc.sdk import is_loopback
-from crossport.application.errors import CloudCallError
-from crossport.application.ports import CloudFailure, CreatePort
+from crossport.adapters.vpc.sdk import is_loopback, make_client
+from crossport.application.ports import CloudFailure
 from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.vocabulary import Presence, Source
-from tests.fakes.loopback_server import Break, LoopbackServer, Reply
+from tests.fakes.loopback_server import LoopbackServer, Reply
 from tests.fakes.manual_clock import ManualClock
-
-ACCOUNT, TENANT, REGION = "1000000000000001", "2000000000000002", "us-east-1"
-SECRETS = ("LTAIunit", "unit-secret", "unit-security-token")
-#: The clock of the cloud is not ours.
-CLOUD_DATE = "Tue, 24 Nov 2026 11:10:47 GMT"
-CLOUD_TIME = datetime(2026, 11, 24, 11, 10, 47, tzinfo=UTC)
-CREATE = CreatePort(
-    account_id=ACCOUNT,
-    region=REGION,
-    circuit_id="pc-circuit",
-    tenant_uid=TENANT,
-    vlan_id=0,
-    spec="200M",
-    order_mode="PayByPhysicalConnectionOwner",
-    name="order-1",
-    token="intent-0001",
-)
-CREATED = Reply(body='{"RequestId": "R-1", "VirtualPhysicalConnection": "pc-port"}', date=CLOUD_DATE)
-RETRYABLE, UNKNOWN, PERMANENT, PRIVILEGE = (
-    CloudFailure.RETRYABLE,
-    CloudFailure.UNKNOWN,
-    CloudFailure.PERMANENT,
-    CloudFailure.PRIVILEGE,
+from tests.unit.adapters.vpc_samples import (
+    ACCOUNT,
+    CLOUD_DATE,
+    CLOUD_TIME,
+    CREATED,
+    REGION,
+    TENANT,
+    cloud_at,
+    create,
+    failure,
+    find,
+    port_item,
+    ports,
+    read,
+    refusal,
+    vbrs,
 )
 
 
@@ -60,74 +48,6 @@ def no_waiting_between_attempts() -> Iterator[None]:
     """Two attempts as in production, without the pause between them."""
     with stamina.set_testing(True, attempts=2):
         yield
-
-
-def cloud_at(server: LoopbackServer, *, security_token: str = "", read_timeout_ms: int = 5_000) -> VpcCloud:
-    values = Credentials(access_key_id=SECRETS[0], access_key_secret=SECRETS[1], security_token=security_token)
-    return VpcCloud(
-        credentials=lambda account_id: values,
-        endpoint=server.address,
-        clock=ManualClock(),
-        connect_timeout_ms=2_000,
-        read_timeout_ms=read_timeout_ms,
-    )
-
-
-def port_item(**changes: object) -> dict[str, object]:
-    return {
-        "PhysicalConnectionId": "pc-port",
-        "ParentPhysicalConnectionId": "pc-circuit",
-        "AliUid": TENANT,
-        "VirtualPhysicalConnectionStatus": "UnConfirmed",
-        "Status": "Allocated",
-        "BusinessStatus": "Normal",
-        "Spec": "200M",
-        "VlanId": "0",
-        "OrderMode": "PayByPhysicalConnectionOwner",
-        "CreationTime": "2026-11-20T00:00:00Z",
-        "EnabledTime": "",
-        "EndTime": "",
-        **changes,
-    }
-
-
-def ports(*items: object, total: int | None = None, token: str = "", date: str | None = CLOUD_DATE) -> Reply:
-    count = len(items) if total is None else total
-    body = {"RequestId": "R", "Count": len(items), "TotalCount": count, "NextToken": token}
-    return Reply(body=json.dumps({**body, "VirtualPhysicalConnections": list(items)}), date=date)
-
-
-def vbrs(*items: object, total: int | None = None) -> Reply:
-    count = len(items) if total is None else total
-    body = {
-        "RequestId": "R",
-        "TotalCount": count,
-        "VirtualBorderRouterForPhysicalConnectionSet": {"VirtualBorderRouterForPhysicalConnectionType": list(items)},
-    }
-    return Reply(body=json.dumps(body), date="Tue, 24 Nov 2026 11:10:59 GMT")
-
-
-def refusal(status: int, code: str, message: str = "No.", **headers: str) -> Reply:
-    body = {"RequestId": "R-9", "HostId": "vpc", "Code": code, "Message": message, "Recommend": "https://x"}
-    return Reply(status=status, body=json.dumps(body), headers=tuple(headers.items()))
-
-
-def failure(act: Any) -> CloudCallError:
-    with pytest.raises(CloudCallError) as caught:
-        act()
-    return caught.value
-
-
-def create(cloud: VpcCloud, *, dry_run: bool = False) -> Any:
-    return cloud.create_port(CREATE, dry_run=dry_run)
-
-
-def read(cloud: VpcCloud) -> Any:
-    return cloud.read_port(account_id=ACCOUNT, region=REGION, port_id="pc-port")
-
-
-def find(cloud: VpcCloud) -> Any:
-    return cloud.find_port(account_id=ACCOUNT, region=REGION, circuit_id="pc-circuit", vlan_id=0, tenant_uid=TENANT)
 
 
 # --- Writes -----------------------------------------------------------------------------------------------------------
@@ -162,7 +82,7 @@ def test_a_dry_run_passes_with_the_documented_code_or_with_a_request_id(server: 
 
 def test_the_code_of_a_dry_run_is_no_success_of_a_real_call(server: LoopbackServer) -> None:
     server.answer(refusal(400, "DRYRUN.SUCCESS"))
-    assert failure(lambda: create(cloud_at(server))).failure is PERMANENT
+    assert failure(lambda: create(cloud_at(server))).failure is CloudFailure.PERMANENT
 
 
 def test_an_order_for_a_port_is_paid_at_once_from_the_balance(server: LoopbackServer) -> None:
@@ -200,7 +120,7 @@ def test_an_answer_to_a_write_that_is_not_as_documented_leaves_it_open_what_happ
 ) -> None:
     server.answer(Reply(body=body))
     error = failure(lambda: create(cloud_at(server)))
-    assert (error.failure, error.cloud_code) == (UNKNOWN, "BadAnswer")
+    assert (error.failure, error.cloud_code) == (CloudFailure.UNKNOWN, "BadAnswer")
 
 
 # --- Reads ------------------------------------------------------------------------------------------------------------
@@ -255,6 +175,7 @@ def test_values_that_nobody_documented_are_kept_and_absent_ones_are_not_invented
     odd = port_item(Status="Hibernating", BusinessStatus="Frozen", VlanId="", ExpectSpec=None, EnabledTime="soon")
     server.answer(ports(odd), vbrs({"VbrId": "vbr-1", "Status": "sleeping"}))
     result = read(cloud_at(server))
+    assert result.port is not None
     assert (result.port.status, result.port.business_status) == ("Hibernating", "Frozen")
     assert (result.port.vlan_id, result.port.expect_spec, result.port.enabled_time) == (None, "", None)
     assert (result.vbrs[0].status, result.vbrs[0].owner_uid, result.vbrs[0].vlan_id) == ("sleeping", None, None)
@@ -283,7 +204,7 @@ def test_a_port_that_a_complete_list_does_not_hold_is_absent(server: LoopbackSer
 def test_a_list_that_is_not_as_documented_never_means_that_a_port_is_absent(server: LoopbackServer, body: str) -> None:
     server.answer(Reply(body=body))
     error = failure(lambda: read(cloud_at(server)))
-    assert (error.failure, error.cloud_code) == (RETRYABLE, "BadAnswer")
+    assert (error.failure, error.cloud_code) == (CloudFailure.RETRYABLE, "BadAnswer")
     assert error.action == "ListVirtualPhysicalConnections"
 
 
@@ -297,6 +218,7 @@ def test_both_lists_are_read_to_their_end(server: LoopbackServer) -> None:
     )
     result = read(cloud_at(server))
     assert result.date == CLOUD_TIME
+    assert result.port is not None
     assert result.port.port_id == "pc-port"
     assert [vbr.vbr_id for vbr in result.vbrs] == [f"vbr-{n}" for n in range(51)]
     assert server.requests[1].parameters["NextToken"] == "page-2"
@@ -324,6 +246,7 @@ def test_a_port_is_found_by_circuit_vlan_id_and_tenant_and_no_other_is_believed(
         )
     )
     result = find(cloud_at(server))
+    assert result.port is not None
     assert (result.port.port_id, result.port.at) == ("pc-port", CLOUD_TIME)
     sent = server.requests[0].parameters
     assert (sent["PhysicalConnectionId"], sent["VlanIds.1"]) == ("pc-circuit", "0")
@@ -357,137 +280,6 @@ def test_times_are_utc_whatever_zone_they_name(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.WARNING):
         assert moment("next week") is None
     assert "next week" in caplog.text
-
-
-# --- Failures ---------------------------------------------------------------------------------------------------------
-
-ANSWERS: dict[str, tuple[Reply | Break, CloudFailure, CloudFailure, str]] = {
-    "throttled": (refusal(429, "Throttling.User"), RETRYABLE, RETRYABLE, "Throttling.User"),
-    "throttled, 400": (refusal(400, "Throttling.Api"), RETRYABLE, RETRYABLE, "Throttling.Api"),
-    "throttled, other spelling": (refusal(400, "Rejected.Throttling"), RETRYABLE, RETRYABLE, "Rejected.Throttling"),
-    "retry-after": (refusal(403, "Flow", **{"x-acs-retry-after": "100"}), RETRYABLE, RETRYABLE, "Flow"),
-    "unavailable": (refusal(503, "ServiceUnavailable"), RETRYABLE, RETRYABLE, "ServiceUnavailable"),
-    "internal": (refusal(500, "InternalError"), RETRYABLE, RETRYABLE, "InternalError"),
-    "task conflict": (refusal(400, "TaskConflict"), RETRYABLE, RETRYABLE, "TaskConflict"),
-    "old token": (refusal(400, "InvalidSecurityToken.Expired"), RETRYABLE, RETRYABLE, "InvalidSecurityToken.Expired"),
-    "mismatch": (refusal(400, "IdempotentParameterMismatch"), PERMANENT, PERMANENT, "IdempotentParameterMismatch"),
-    "not found": (refusal(404, "ResourceNotFound.X"), PERMANENT, PERMANENT, "ResourceNotFound.X"),
-    "forbidden": (refusal(403, "Forbidden.RAM"), PERMANENT, PERMANENT, "Forbidden.RAM"),
-    "not implemented": (
-        refusal(501, "InvalidAction.NotImplemented"),
-        PERMANENT,
-        PERMANENT,
-        "InvalidAction.NotImplemented",
-    ),
-    "privilege": (refusal(400, "InvalidParameter.Bandwidth"), PRIVILEGE, PRIVILEGE, "InvalidParameter.Bandwidth"),
-    "large spec": (
-        refusal(400, "InvalidBandwidth.NotSupported"),
-        PRIVILEGE,
-        PRIVILEGE,
-        "InvalidBandwidth.NotSupported",
-    ),
-    "HTML 502": (
-        Reply(status=502, body="<html>Bad Gateway</html>", content_type="text/html"),
-        UNKNOWN,
-        RETRYABLE,
-        "BadAnswer",
-    ),
-    "HTML 200": (Reply(body="<html>login</html>", content_type="text/html"), UNKNOWN, RETRYABLE, "BadAnswer"),
-    "reset": (Break.RESET, UNKNOWN, RETRYABLE, "NoAnswer"),
-    "closed": (Break.CLOSE, UNKNOWN, RETRYABLE, "NoAnswer"),
-}
-
-
-@pytest.mark.parametrize("name", ANSWERS)
-def test_what_a_failure_of_a_write_means(server: LoopbackServer, name: str) -> None:
-    answer, write, _, code = ANSWERS[name]
-    server.answer(answer)
-    error = failure(lambda: create(cloud_at(server)))
-    assert (error.failure, error.cloud_code, error.action) == (write, code, "CreateVirtualPhysicalConnection")
-    assert len(server.requests) == 1, "a write is never repeated inside the call"
-
-
-@pytest.mark.parametrize("name", ANSWERS)
-def test_what_a_failure_of_a_read_means(server: LoopbackServer, name: str) -> None:
-    answer, _, expected, code = ANSWERS[name]
-    server.answer(answer)
-    error = failure(lambda: read(cloud_at(server)))
-    assert (error.failure, error.cloud_code) == (expected, code)
-    assert len(server.requests) == (2 if expected is RETRYABLE else 1)
-
-
-def test_a_time_out_after_sending_leaves_it_open_what_happened(server: LoopbackServer) -> None:
-    server.answer(Break.SILENCE)
-    error = failure(lambda: create(cloud_at(server, read_timeout_ms=100)))
-    assert (error.failure, error.cloud_code) == (UNKNOWN, "NoAnswer")
-    assert len(server.requests) == 1
-    assert failure(lambda: read(cloud_at(server, read_timeout_ms=100))).failure is RETRYABLE
-
-
-def test_a_refused_connection_means_that_nothing_was_sent(server: LoopbackServer) -> None:
-    server.stop()
-    error = failure(lambda: create(cloud_at(server)))
-    assert (error.failure, error.cloud_code) == (RETRYABLE, "NotReached")
-
-
-def test_a_read_that_fails_once_is_repeated(server: LoopbackServer) -> None:
-    server.answer(refusal(503, "ServiceUnavailable"), Break.RESET, ports())
-    with stamina.set_testing(True, attempts=3):
-        assert read(cloud_at(server)).port is None
-    assert len(server.requests) == 3
-
-
-def test_missing_credentials_mean_that_nothing_was_sent(server: LoopbackServer) -> None:
-    def none(account_id: str) -> Credentials:
-        raise MissingCredentialsError(f"no credentials of {account_id}", account_id=account_id)
-
-    cloud = VpcCloud(credentials=none, endpoint=server.address, clock=ManualClock())
-    error = failure(lambda: create(cloud))
-    assert (error.failure, error.cloud_code) == (RETRYABLE, "NoCredentials")
-    assert server.requests == []
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        refusal(400, "SignatureDoesNotMatch", f"server string to sign is: {SECRETS[0]} {SECRETS[2]} {CREATE.token}"),
-        refusal(400, "IdempotentParameterMismatch", f"the token {CREATE.token} was used"),
-        Break.RESET,
-        Break.CLOSE,
-        Reply(status=502, body="<html></html>"),
-    ],
-)
-def test_no_key_token_or_signature_is_in_an_error_or_its_traceback(
-    server: LoopbackServer, answer: Reply | Break
-) -> None:
-    server.answer(answer)
-    error = failure(lambda: create(cloud_at(server, security_token=SECRETS[2])))
-    text = "".join(traceback.format_exception(error)) + repr(error.fields)
-    signature = server.requests[0].headers["authorization"].rpartition("Signature=")[2]
-    assert signature
-    for secret in (*SECRETS, CREATE.token, signature):
-        assert secret not in text
-    assert error.__context__ is None
-    assert error.__cause__ is None
-
-
-def test_the_sentence_of_the_cloud_and_its_request_id_are_kept_for_people(server: LoopbackServer) -> None:
-    server.answer(refusal(400, "OperationDenied.InsufficientBandwidth", "Insufficient bandwidth resources."))
-    message = str(failure(lambda: create(cloud_at(server))))
-    assert message == (
-        "CreateVirtualPhysicalConnection: OperationDenied.InsufficientBandwidth (400): "
-        "Insufficient bandwidth resources. [request R-9]"
-    )
-
-
-def test_codes_decide_in_the_order_of_the_table() -> None:
-    for rule in RULES:
-        assert failure_of(rule.pattern.replace("*", "X"), 400) is rule.failure
-        assert rule.source
-    assert failure_of("InvalidParameter.Bandwidth.Throttling", 400) is RETRYABLE
-    assert failure_of("Whatever", 599) is RETRYABLE
-    assert failure_of("Whatever", 499) is PERMANENT
-    assert failure_of("Whatever", None) is PERMANENT
 
 
 # --- The client -------------------------------------------------------------------------------------------------------
@@ -554,6 +346,26 @@ def test_calls_to_loopback_never_go_through_a_proxy(
 )
 def test_only_this_machine_is_spoken_to_without_tls(endpoint: str, expected: bool) -> None:
     assert is_loopback(endpoint) is expected
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "protocol", "spoken_to"),
+    [
+        (None, "https", "vpc.us-east-1.aliyuncs.com"),
+        ("", "https", "vpc.us-east-1.aliyuncs.com"),
+        ("vpc-vpc.us-east-1.aliyuncs.com", "https", "vpc-vpc.us-east-1.aliyuncs.com"),
+        ("127.0.0.1:9", "http", "127.0.0.1:9"),
+    ],
+)
+def test_only_loopback_is_spoken_to_in_http(endpoint: str | None, protocol: str, spoken_to: str) -> None:
+    client = make_client(
+        region=REGION,
+        endpoint=endpoint,
+        credentials=lambda: Credentials(access_key_id="a", access_key_secret="b"),
+        connect_timeout_ms=1,
+        read_timeout_ms=1,
+    )
+    assert (client._protocol, client._endpoint) == (protocol, spoken_to)
 
 
 def test_the_clock_of_the_cloud_may_be_far_from_ours(server: LoopbackServer) -> None:
