@@ -35,7 +35,7 @@ class Reply:
     content_type: str = "application/json;charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
     date: str | None = format_datetime(ManualClock().now(), usegmt=True)
-    #: Lets the client believe that the connection stays open for another request.
+    #: Leaves the connection open until the server stops; a further request on it gets no answer.
     keep_alive: bool = False
 
 
@@ -130,6 +130,8 @@ class LoopbackServer:
             self._stopped.wait()
         elif isinstance(answer, Reply):
             connection.sendall(_wire(answer))
+            if answer.keep_alive:
+                self._stopped.wait()
 
 
 def _wire(answer: Reply) -> bytes:
