@@ -11,7 +11,7 @@ import calendar
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -65,14 +65,7 @@ class Charge:
 
     def document(self) -> dict[str, object]:
         """The charge as JSON values: decimals and times as strings."""
-        return {
-            name: value.isoformat()
-            if isinstance(value, datetime)
-            else str(value)
-            if isinstance(value, Decimal)
-            else value
-            for name, value in asdict(self).items()
-        }
+        return {each.name: _json_value(getattr(self, each.name)) for each in fields(self)}
 
     def canonical(self) -> str:
         """The charge as canonical JSON: what its digest covers and what a reversal repeats."""
@@ -288,7 +281,7 @@ def _stamp(at: datetime) -> str:
     return at.astimezone(BILLING_ZONE).strftime("%Y%m%dT%H%M%S")
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value

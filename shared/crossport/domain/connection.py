@@ -150,13 +150,16 @@ class Connection:
         )
 
     def ever_conformed(self, vbr: VbrFacts) -> bool:
-        """Whether the VBR was at some time the port's proper one. Monotone, so effects may hang on it."""
-        owners = vbr.owner_uid.values()
-        vlans = self.port.vlan_id.values() if self.port and self.port.vlan_id.entries else {self.terms.vlan_id}
+        """Whether the VBR was at some time seen to be the port's proper one.
+
+        Monotone, so effects and charges may hang on it: only what was said counts here. What was not said yet (the
+        owner, the port's VLAN ID) may still be said otherwise.
+        """
         return (
-            (not owners or self.tenant_uid in owners)
+            self.port is not None
+            and self.tenant_uid in vbr.owner_uid.values()
             and self.port_id in vbr.port_id.values()
-            and not vlans.isdisjoint(vbr.vlan_id.values())
+            and not self.port.vlan_id.values().isdisjoint(vbr.vlan_id.values())
         )
 
     def accepted_vbr(self, window: timedelta) -> VbrFacts | None:

@@ -10,7 +10,8 @@ from typing import Any
 from crossport.domain.billing import charges_of, unpriced
 from crossport.domain.connection import Connection
 from crossport.domain.effects import Effect, effects_of, evidence
-from crossport.domain.facts import merge_port, merge_vbr, settle, too_late
+from crossport.domain.facts import PORT_FIELDS, VBR_FIELDS, merge_port, merge_vbr, settle
+from crossport.domain.history import History
 from crossport.domain.ledger import BillingRecord, settle_records
 from crossport.domain.observation import Observation, PortObservation
 from crossport.domain.phase import phase_of
@@ -58,13 +59,16 @@ def decide(connection: Connection, observations: Iterable[Observation], policy: 
     """Fold observations into a connection.
 
     Any order and any repeats of the same observations end in the same facts, the same set of effect keys and the
-    same live records. Observations of a settled past change nothing and are findings.
+    same live records. Observations of a settled past, and those of another port than the connection's, change nothing
+    and are findings.
     """
     merged, findings = connection, []
     for seen in observations:
-        if _concerns_settled_past(merged, seen):
-            findings.append(_late(seen))
-        merged = _merge(merged, seen)
+        code = _objection(merged, seen, policy)
+        if code is None:
+            merged = _merge(merged, seen)
+        else:
+            findings.append(_refused(code, seen))
     return conclude(connection, _settled(merged, policy), policy, findings=tuple(findings))
 
 
@@ -105,19 +109,26 @@ def _merge(connection: Connection, seen: Observation) -> Connection:
     return replace(connection, vbrs=tuple(merged))
 
 
-def _concerns_settled_past(connection: Connection, seen: Observation) -> bool:
-    if isinstance(seen, PortObservation):
-        return too_late(connection.port, seen)
-    return too_late(next((vbr for vbr in connection.vbrs if vbr.vbr_id == seen.vbr_id), None), seen)
+def _objection(connection: Connection, seen: Observation, policy: Policy) -> str | None:
+    """Why an observation cannot count, as a finding's code; None when it does."""
+    port = connection.port
+    if port is not None and isinstance(seen, PortObservation) and seen.port_id != port.port_id:
+        return "second_port"
+    until = _settled_until(connection, policy)
+    return "late_observation" if until is not None and seen.at < until else None
+
+
+def _settled_until(connection: Connection, policy: Policy) -> datetime | None:
+    """The end of the settled past: the settlement age before the latest thing known; None while nothing is known."""
+    latest = [history.latest.at for history in _histories(connection) if history.latest is not None]
+    return max(latest) - policy.settlement_age if latest else None
 
 
 def _settled(connection: Connection, policy: Policy) -> Connection:
-    """The connection with the past closed that lies the settlement age before the latest thing known of it."""
-    port = connection.port
-    latest = max((history.latest.at for history in _histories(connection) if history.latest is not None), default=None)
-    if latest is None:
+    until = _settled_until(connection, policy)
+    if until is None:
         return connection
-    until = latest - policy.settlement_age
+    port = connection.port
     return replace(
         connection,
         port=settle(port, until) if port is not None else None,
@@ -125,16 +136,16 @@ def _settled(connection: Connection, policy: Policy) -> Connection:
     )
 
 
-def _histories(connection: Connection) -> Iterable[Any]:
+def _histories(connection: Connection) -> Iterable[History[Any]]:
     if connection.port is not None:
-        yield from (connection.port.status, connection.port.presence, connection.port.vlan_id)
+        yield from (getattr(connection.port, name) for name in PORT_FIELDS)
     for vbr in connection.vbrs:
-        yield from (vbr.status, vbr.presence, vbr.vlan_id)
+        yield from (getattr(vbr, name) for name in VBR_FIELDS)
 
 
-def _late(seen: Observation) -> Finding:
+def _refused(code: str, seen: Observation) -> Finding:
     subject = seen.port_id if isinstance(seen, PortObservation) else seen.vbr_id
-    return Finding(code="late_observation", subject=str(subject), details={"at": seen.at.isoformat()})
+    return Finding(code=code, subject=subject, details={"at": seen.at.isoformat()})
 
 
 def _series_findings(before: Connection | None, after: Connection) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from crossport.domain.connection import Connection
 from crossport.domain.facts import PortFacts
-from crossport.domain.phase import phase_of, suspension
+from crossport.domain.phase import VBR_UP, phase_of, suspension
 from crossport.domain.policy import Policy
 from crossport.domain.violations import Violation, unknown_values, violations_of
 from crossport.domain.vocabulary import MilestoneName, OrderMode, Origin, Party, Phase
@@ -84,7 +84,8 @@ def _notices(connection: Connection) -> Iterator[Effect]:
     if "Enabled" in port.status.values():
         yield from _tell(connection, "enabled", (Party.PARTNER,), "")
     for vbr in connection.vbrs:
-        if port.confirmed and "Enabled" in port.status.values() and connection.ever_conformed(vbr):
+        up = "Enabled" in port.status.values() and VBR_UP in vbr.status.values()
+        if port.confirmed and up and connection.ever_conformed(vbr):
             yield from _tell(connection, "active", _BOTH, vbr.vbr_id, vbr_id=vbr.vbr_id)
     yield from _episodes(connection, port)
     yield from _ends(connection, port)
@@ -209,10 +210,14 @@ _MOOT: dict[str, Callable[[Any, Connection, Phase, Policy], str | None]] = {
 }
 
 
+def gates(policy: Policy) -> frozenset[MilestoneName]:
+    """The milestones that must be reached before the create call may be intended (rulings 5 and 11)."""
+    return frozenset({policy.push_after, *([MilestoneName.UID_CONFIRMED] if policy.confirm_uid else [])})
+
+
 def ready_to_push(connection: Connection, policy: Policy) -> bool:
-    """Whether the create call may be intended now: every milestone that gates it is reached (rulings 5 and 11)."""
-    names = [policy.push_after, *([MilestoneName.UID_CONFIRMED] if policy.confirm_uid else [])]
-    return all(connection.milestone(name) is not None for name in names)
+    """Whether the create call may be intended now: every milestone that gates it is reached."""
+    return all(connection.milestone(name) is not None for name in gates(policy))
 
 
 def evidence(violation: Violation) -> dict[str, str]:

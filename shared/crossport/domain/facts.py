@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crossport.domain.history import History
-from crossport.domain.observation import Observation, PortObservation, VbrObservation
+from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.vocabulary import Acceptance, Presence, Source
 
 #: A history of nothing yet; immutable, so one serves all.
@@ -27,7 +27,7 @@ class PortFacts:
     """All that is known of a connection's shared port."""
 
     port_id: str
-    #: The earliest time at which the port is known to have existed.
+    #: The earliest time of anything said about it.
     first_seen: datetime
     #: Monotone: set once the port was seen Confirmed. Kept beside ``deleted``, because a deleted offer was declined
     #: when it had never been accepted, and released when it had.
@@ -65,6 +65,7 @@ class VbrFacts:
     """All that is known of one VBR seen on a connection's port."""
 
     vbr_id: str
+    #: The earliest time of anything said about it.
     first_seen: datetime
     #: Monotone: set once the cloud has said so.
     deleted: bool = False
@@ -115,7 +116,7 @@ def merge_port(facts: PortFacts | None, seen: PortObservation) -> PortFacts:
     if facts.port_id != seen.port_id:
         raise ValueError(f"an observation of {seen.port_id} was merged into {facts.port_id}")
     changes: dict[str, Any] = _add_fields(facts, seen, PORT_FIELDS)
-    if seen.at < facts.first_seen and seen.presence is not Presence.NOT_FOUND:
+    if seen.at < facts.first_seen:
         changes["first_seen"] = seen.at
     if seen.acceptance is not None:
         changes |= _acceptance(facts, seen.acceptance)
@@ -134,14 +135,6 @@ def merge_vbr(facts: VbrFacts | None, seen: VbrObservation) -> VbrFacts:
     if seen.deleted and not facts.deleted:
         changes["deleted"] = True
     return replace(facts, **changes) if changes else facts
-
-
-def too_late(facts: PortFacts | VbrFacts | None, seen: Observation) -> bool:
-    """Whether the observation speaks of a settled past, so that part of it no longer counts."""
-    if facts is None:
-        return False
-    names = PORT_FIELDS if isinstance(seen, PortObservation) else VBR_FIELDS
-    return any(getattr(seen, n) is not None and not getattr(facts, n).admits(seen.at) for n in names)
 
 
 def settle(facts: Any, until: datetime) -> Any:

@@ -1,12 +1,13 @@
 """Grow-only histories: the reason why the order of observations does not matter.
 
 A history is a set of (time, source, value). Joining is set union, so it is commutative, associative and
-idempotent. To stay small under years of polling, repeats of one value from one source within one UTC day are
-kept as their first and last time only; minimum and maximum are joins too, so nothing of the above is lost.
+idempotent. Nothing is dropped while the past is open: a repeat that looks superfluous today separates two values that
+arrive tomorrow. Once the past is closed (``settle``), runs of one value are reduced to their bounds.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -70,10 +71,10 @@ class History(Generic[Value]):
         if not self.admits(at):
             return self
         entry = Entry(at, source, value)
-        if entry in self.entries:
+        place = bisect_left(self.entries, entry)
+        if place < len(self.entries) and self.entries[place] == entry:
             return self
-        entries = _within_days((*self.entries, entry))
-        return self if entries == self.entries else replace(self, entries=entries)
+        return replace(self, entries=(*self.entries[:place], entry, *self.entries[place:]))
 
     def runs(self) -> Iterator[Entry[Value]]:
         """The first entry of each run of equal neighbouring values, oldest first.
@@ -85,33 +86,39 @@ class History(Generic[Value]):
             yield next(run)
 
     def count_runs(self, value: Value, after: Collection[Value] | None = None) -> int:
-        """How many separate times the field took ``value``; with ``after``, only those after it took one of these."""
-        counted, met = 0, after is None
-        for entry in self.runs():
-            met = met or (after is not None and entry.value in after)
-            counted += met and entry.value == value
+        """How many separate times the field took ``value``; with ``after``, how many times it came back from these.
+
+        With ``after``, only these values and ``value`` itself are looked at, so that an unrelated value in between is
+        no return. Like the number of runs, this never falls when entries are added.
+        """
+        if after is None:
+            return sum(entry.value == value for entry in self.runs())
+        counted, away = 0, False
+        for entry in self.entries:
+            if entry.value in after:
+                away = True
+            elif entry.value == value:
+                counted += away
+                away = False
         return counted
 
     def settle(self, until: datetime) -> History[Value]:
-        """Close and compact the past before ``until``: of each run there the first and last entry remain."""
+        """Close and compact the past before ``until``: of each run there each source's first and last entry remain."""
         if self.settled_until is not None and until <= self.settled_until:
             return self
         past = [entry for entry in self.entries if entry.at < until]
         if not past:
             return self
         kept: list[Entry[Value]] = []
-        for _, group in groupby(past, key=lambda entry: entry.value):
-            run = list(group)
-            kept.extend(run if len(run) == 1 else (run[0], run[-1]))
-        rest = self.entries[len(past) :]
-        return History((*kept, *rest), until)
+        for _, run in groupby(past, key=lambda entry: entry.value):
+            kept.extend(_bounds(run))
+        return History((*kept, *self.entries[len(past) :]), until)
 
 
-def _within_days(entries: Iterable[Entry[Value]]) -> tuple[Entry[Value], ...]:
-    """Sorted entries with, for each (UTC day, source, value), only the first and the last kept."""
-    bounds: dict[tuple[int, Source, Value], tuple[Entry[Value], Entry[Value]]] = {}
-    for entry in entries:
-        key = (int(entry.at.timestamp() // 86_400), entry.source, entry.value)
-        first, last = bounds.get(key, (entry, entry))
-        bounds[key] = (min(first, entry), max(last, entry))
-    return tuple(sorted({entry for pair in bounds.values() for entry in pair}))
+def _bounds(run: Iterable[Entry[Value]]) -> list[Entry[Value]]:
+    """The first and last entry of each source, sorted. By source, because billing rests on what was *read*."""
+    bounds: dict[Source, tuple[Entry[Value], Entry[Value]]] = {}
+    for entry in run:
+        first, _ = bounds.get(entry.source, (entry, entry))
+        bounds[entry.source] = (first, entry)
+    return sorted({entry for pair in bounds.values() for entry in pair})

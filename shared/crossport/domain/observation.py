@@ -1,13 +1,15 @@
 """Observations: timestamped statements about the cloud, whoever made them.
 
 An event, an API read and the answer to our own call all become the same value. The time is the cloud's: an
-event's eventTime, a read's answer Date minus the consistency window (subtracted by whoever builds it).
+event's eventTime, a read's answer Date minus the consistency window (subtracted by whoever builds it). A time
+without a zone raises NaiveTimeError; the others are kept in UTC.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from crossport.domain.errors import aware
 from crossport.domain.vocabulary import Presence, Source
@@ -41,7 +43,7 @@ class PortObservation:
     presence: Presence | None = None
 
     def __post_init__(self) -> None:
-        aware(self.at, "an observation's time")
+        _to_utc(self, "at", "enabled_time", "end_time")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +62,16 @@ class VbrObservation:
     presence: Presence | None = None
 
     def __post_init__(self) -> None:
-        aware(self.at, "an observation's time")
+        _to_utc(self, "at")
 
 
 Observation = PortObservation | VbrObservation
+
+
+def _to_utc(seen: Any, *names: str) -> None:
+    """Put the named times into UTC. One instant must be written one way only, because keys and digests spell it out."""
+    for name in names:
+        value = getattr(seen, name)
+        if value is not None:
+            aware(value, f"an observation's {name}")
+            object.__setattr__(seen, name, value.astimezone(UTC))

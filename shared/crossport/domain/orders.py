@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from crossport.domain.circuit import MAX_VLAN_ID, Circuit
 from crossport.domain.connection import Connection, Milestone, Refusal, Terms, connection_id_for
 from crossport.domain.decide import Decision, conclude
-from crossport.domain.effects import ready_to_push
+from crossport.domain.effects import gates, ready_to_push
+from crossport.domain.errors import aware
 from crossport.domain.policy import Policy
 from crossport.domain.specs import MBPS, NEEDS_APPROVAL, mbps
 from crossport.domain.vocabulary import Flow, OrderMode, Origin
@@ -35,6 +36,9 @@ class Order:
     purchase_order: str = ""
     customer_reference: str = ""
     milestones: tuple[Milestone, ...] = ()
+
+    def __post_init__(self) -> None:
+        aware(self.received_at, "an order's time of receipt")
 
     @property
     def connection_id(self) -> str:
@@ -101,7 +105,9 @@ def decide_order(
     order: Order, circuit: Circuit, tenant: Tenant | None, contracts: tuple[Contract, ...], policy: Policy
 ) -> OrderDecision:
     """Accept or refuse a first-time order. ``contracts`` are those between this account and this tenant."""
-    vlan_id = circuit.lowest_free(policy.vlan_pool) if order.vlan_id is None else order.vlan_id
+    vlan_id = order.vlan_id
+    if vlan_id is None:
+        vlan_id = circuit.lowest_free(policy.vlan_pool, zero_is_exclusive=policy.vlan_zero_is_exclusive)
     reasons = tuple(_reasons(order, vlan_id, circuit, tenant, contracts, policy))
     contract = next((c for c in contracts if c.in_force(order.received_at)), None)
     connection = Connection(
@@ -130,7 +136,7 @@ def decide_order(
         mbps=mbps(order.spec),
         connection_id=connection.connection_id,
     )
-    connection = _intended(connection, order.received_at, policy)
+    connection = _intended(connection, policy)
     return OrderDecision(
         decision=conclude(None, connection, policy), hold=hold, circuit=circuit.hold(vlan_id, hold.mbps)
     )
@@ -142,12 +148,15 @@ def decide_milestone(connection: Connection, milestone: Milestone, policy: Polic
         return conclude(connection, connection, policy)
     reached = tuple(sorted((*connection.milestones, milestone), key=lambda m: (m.at, m.name)))
     after = replace(connection, milestones=reached)
-    return conclude(connection, _intended(after, milestone.at, policy), policy)
+    return conclude(connection, _intended(after, policy), policy)
 
 
-def _intended(connection: Connection, at: datetime, policy: Policy) -> Connection:
+def _intended(connection: Connection, policy: Policy) -> Connection:
+    """The connection, its create call intended once order and gates are there, in whatever order they came."""
     if connection.intended_at is None and not connection.refusals and ready_to_push(connection, policy):
-        return replace(connection, intended_at=at)
+        reached = (connection.milestone(name) for name in gates(policy))
+        times = [milestone.at for milestone in reached if milestone is not None]
+        return replace(connection, intended_at=max([connection.created_at, *times]))
     return connection
 
 
@@ -176,7 +185,7 @@ def _of_tenant(
     order: Order, tenant: Tenant | None, contracts: tuple[Contract, ...], policy: Policy
 ) -> Iterator[Refusal]:
     uid = order.tenant_uid
-    if not uid.isdecimal():
+    if not (uid.isascii() and uid.isdecimal()):
         yield Refusal(code="tenant_uid_malformed", message="a tenant's UID is digits", subject=uid)
     if uid == order.account_id:
         yield Refusal(code="tenant_is_partner", message="the tenant's UID is the partner's own account", subject=uid)

@@ -13,6 +13,8 @@ from crossport.domain.vocabulary import OrderMode, Party, Phase, Source
 _TERMINATED = frozenset({"Terminating", "Terminated"})
 _BROKEN_OFF = frozenset({"Rejected", "Allocation Failed", "AllocationFailed"})
 _VBR_DOWN = frozenset({"terminating", "terminated", "recovering"})
+#: The VBR ``Status`` in which traffic can flow.
+VBR_UP = "active"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +56,8 @@ class _View:
         vbr = self.connection.accepted_vbr(self.window)
         if vbr is None:
             return self.connection.attested_at is not None and not self.connection.live_vbrs(self.window)
-        return vbr.status.current not in _VBR_DOWN and vbr.status.current != "unconfirmed"
+        # A create event does not mention the status; an unknown one matches no rule.
+        return vbr.status.current in (None, VBR_UP)
 
 
 def suspension(connection: Connection, window: timedelta) -> Suspension | None:
@@ -86,16 +89,18 @@ def _disabled(by_partner: bool, way_back: str) -> Suspension:
     return Suspension(reason="disabled_by_tenant", waiting_for=Party.TENANT, way_back=way_back)
 
 
-def _canceled_offer(view: _View) -> bool:
-    return view.status() == "Canceled" and not view.confirmed()
+def _offer_ended(view: _View) -> bool:
+    """Whether the port ended while it was an offer still. An accepted port is released, whoever meant to take it back
+    (ruling 4: accepted meanwhile is never ``withdrawn``)."""
+    return not view.ever_accepted() and (view.deleted() or view.status() == "Canceled")
 
 
 #: First match wins. Each condition reads merged facts and our own recorded acts, nothing else.
 PHASES: tuple[tuple[Phase, Callable[[_View], bool]], ...] = (
     (Phase.REJECTED, lambda v: bool(v.connection.refusals)),
     (Phase.FAILED, lambda v: v.connection.failure is not None or v.status() in _BROKEN_OFF),
-    (Phase.WITHDRAWN, lambda v: v.connection.withdrawn_at is not None and (v.deleted() or _canceled_offer(v))),
-    (Phase.DECLINED, lambda v: (v.deleted() and not v.ever_accepted()) or _canceled_offer(v)),
+    (Phase.WITHDRAWN, lambda v: v.connection.withdrawn_at is not None and _offer_ended(v)),
+    (Phase.DECLINED, _offer_ended),
     (Phase.RELEASED, lambda v: v.deleted()),
     (Phase.RELEASING, lambda v: v.connection.cease_recorded_at is not None or v.status() == "Canceled"),
     (Phase.SUSPENDED, lambda v: suspension(v.connection, v.window) is not None),

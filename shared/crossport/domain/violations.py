@@ -93,13 +93,14 @@ def _of_port(connection: Connection) -> list[Violation]:
 
 def _unknown(connection: Connection) -> list[Violation]:
     port = connection.port
-    current = {vbr.status.current for vbr in connection.vbrs}
+    current = {(vbr.vbr_id, vbr.status.current) for vbr in connection.vbrs}
     if port is not None:
-        current |= {port.status.current, port.business_status.current, *port.unknown_acceptance}
+        said = (port.status.current, port.business_status.current, *port.unknown_acceptance)
+        current |= {(port.port_id, value) for value in said}
     return [
         Violation(code="unknown_status", subject=subject, evidence=f"the cloud says {value}")
         for subject, value in unknown_values(connection)
-        if value in current
+        if (subject, value) in current
     ]
 
 
