@@ -8,7 +8,7 @@ import signal
 from collections.abc import Coroutine
 from datetime import timedelta, timezone
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,7 +19,7 @@ from localcloud.fc.instance import Identity
 from localcloud.fc.runtime import Functions, InvocationResult
 from localcloud.fc.template import TemplateError, read_template
 from localcloud.operator import CommandError, Operator
-from localcloud.scenario.model import ScenarioError, read_scenario
+from localcloud.scenario.model import Scenario, ScenarioError, read_scenario
 from localcloud.scenario.player import Player, StoryStopped
 from localcloud.scenario.timeline import Timeline, verdicts_of
 from localcloud.session import CHECKOUT, DEFAULT_CONFIG, session
@@ -48,7 +48,7 @@ def up(
     config: Config = None,
 ) -> None:
     """Serve until stopped. Writes endpoints, accounts and keys to the env-file and prints `ready`."""
-    _run(_up(port, db, env_file, config or DEFAULT_CONFIG))
+    _run(_up(port, db, env_file, (config or DEFAULT_CONFIG).resolve()))
 
 
 @app.command()
@@ -59,7 +59,11 @@ def play(
     unplug: Annotated[list[str] | None, typer.Option(help="A service to unplug before the first step.")] = None,
 ) -> None:
     """Play a scenario with a live timeline; prints tables and `OK`, or says where the story stopped and exits 1."""
-    _run(_play(scenario, db, config, unplug or []))
+    try:
+        story = read_scenario(scenario)
+    except ScenarioError as error:
+        _fail(error)
+    _run(_play(story, db, (config or scenario.parent / story.config).resolve(), unplug or []))
 
 
 @app.command()
@@ -75,7 +79,11 @@ def invoke(
     Exits 0 whatever the verdicts are, 2 when the handler raised. Without an env-file a local cloud is started for this
     call and brought to the state in which the files of events/ end as they expect.
     """
-    _run(_invoke(function, event, env_file, db, config or DEFAULT_CONFIG))
+    try:
+        payload = event_in(event)
+    except OSError as error:
+        _fail(error)
+    _run(_invoke(function, payload, env_file, db, (config or DEFAULT_CONFIG).resolve()))
 
 
 async def _up(port: int, db: str | None, env_file: Path | None, config: Path) -> int:
@@ -83,21 +91,24 @@ async def _up(port: int, db: str | None, env_file: Path | None, config: Path) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    async with session(config=config.resolve(), database=db, port=port) as (cloud, _):
+    async with session(config=config, database=db, port=port) as (cloud, _):
         lines = "".join(f"{name}={value}\n" for name, value in cloud.environment().items())
-        if env_file is not None:
-            # It holds secrets of this cloud, so it is nobody else's to read.
-            env_file.touch(mode=0o600)
-            env_file.write_text(lines, encoding="utf-8")
-        else:
-            typer.echo(lines, nl=False)
+        _publish(lines, env_file)
         typer.echo("ready")
         await stopped.wait()
     return 0
 
 
-async def _play(file: Path, db: str | None, config: Path | None, unplug: list[str]) -> int:
-    scenario = read_scenario(file)
+def _publish(lines: str, env_file: Path | None) -> None:
+    """Write the lines to the env-file, which holds secrets and so is nobody else's to read; else to stdout."""
+    if env_file is None:
+        typer.echo(lines, nl=False)
+        return
+    env_file.touch(mode=0o600)
+    env_file.write_text(lines, encoding="utf-8")
+
+
+async def _play(scenario: Scenario, db: str | None, config: Path, unplug: list[str]) -> int:
     console = Console(highlight=False)
     zone = timezone(scenario.starts.utcoffset() or timedelta())
     timeline = Timeline(console, zone)
@@ -105,11 +116,11 @@ async def _play(file: Path, db: str | None, config: Path | None, unplug: list[st
     if scenario.description:
         console.print(scenario.description.strip(), style="dim")
     async with session(
-        config=(config or file.parent / scenario.config).resolve(),
+        config=config,
         database=db,
         start=scenario.starts,
-        on_cloud=lambda cloud: cloud.journal.listen(timeline.entry),
     ) as (cloud, operator):
+        cloud.journal.listen(timeline.entry)
         for name in unplug:
             await cloud.listeners[name].unplug()
         player = Player(scenario, cloud, operator, timeline.step)
@@ -149,7 +160,7 @@ async def _show(timeline: Timeline, operator: Operator, cloud: LocalCloud, *, en
         connections,
     )
     timeline.table(
-        "Notices", {"kind": "kind", "to": "party", "state": "state", "reason": "reason", "key": "key"}, notices
+        "Notices", {"kind": "kind", "to": "payload.party", "state": "state", "reason": "reason", "key": "key"}, notices
     )
     timeline.table(
         "Billing records",
@@ -174,12 +185,11 @@ async def _show(timeline: Timeline, operator: Operator, cloud: LocalCloud, *, en
         )
 
 
-async def _invoke(name: str, event: Path, env_file: Path | None, db: str | None, config: Path) -> int:
-    payload = event_in(event)
+async def _invoke(name: str, payload: bytes, env_file: Path | None, db: str | None, config: Path) -> int:
     if env_file is not None:
         return _answer(await _invoke_at(name, payload, read_env_file(env_file), db))
     seed = read_scenario(SEED)
-    async with session(config=config.resolve(), database=db, start=seed.starts) as (cloud, operator):
+    async with session(config=config, database=db, start=seed.starts) as (cloud, operator):
         await Player(seed, cloud, operator).play()
         return _answer(await cloud.functions.invoke(name, payload))
 
@@ -262,11 +272,15 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
     try:
         code = asyncio.run(work)
     except _EXPECTED as error:
-        typer.echo(f"localcloud: {error}", err=True)
-        code = 1
+        _fail(error)
     except KeyboardInterrupt:
         code = 130
     raise typer.Exit(code)
+
+
+def _fail(error: Exception) -> NoReturn:
+    typer.echo(f"localcloud: {error}", err=True)
+    raise typer.Exit(1)
 
 
 def main() -> None:

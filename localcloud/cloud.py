@@ -25,6 +25,7 @@ from localcloud.fc.triggers import Triggers, rules_on
 from localcloud.fc.wire import application as function_compute
 from localcloud.journal import Journal
 from localcloud.listener import Listener
+from localcloud.mns.queue import QueueAttributes
 from localcloud.mns.queues import Queues
 from localcloud.mns.wire import MnsApplication
 from localcloud.signing import Verifier
@@ -45,8 +46,8 @@ class NotQuietError(Exception):
 class LocalCloud:
     """VPC, MNS, EventBridge, Function Compute and a mail sink on loopback.
 
-    ``checkout`` holds ``s.yaml`` and ``functions/``; ``injected`` is laid over every function's environment (the
-    store's URL, the configuration). ``port`` 0 lets the system choose; otherwise the services take ``port`` and the
+    ``checkout`` holds ``s.yaml`` and ``functions/``; ``injected`` is what the caller decides: the store's
+    URL and the configuration's path. ``port`` 0 lets the system choose; otherwise the services take ``port`` and the
     ones after it, in the order VPC, Function Compute, MNS, EventBridge, mail.
     """
 
@@ -213,7 +214,6 @@ class LocalCloud:
             "CROSSPORT_FC_ENDPOINT": self.listeners["fc"].address,
             "CROSSPORT_MNS_ENDPOINT": f"http://{self.listeners['mns'].address}",
             "CROSSPORT_SMTP_URL": f"smtp://{self.mail.address}",
-            "CROSSPORT_CLOCK": str(self.clock.file),
         }
 
     def _make_functions(self, definitions: list[FunctionDefinition]) -> Functions:
@@ -228,14 +228,23 @@ class LocalCloud:
             clock=self.clock,
             journal=self.journal,
             send=self.queues.send,
-            injected=self._function_environment(),
+            replaced=self._function_environment(),
+            injected={"CROSSPORT_CLOCK": str(self.clock.file)},
             instance_limit=self._instance_limit,
             wait_at_limit=True,
         )
 
     def _create_queues(self, definitions: list[FunctionDefinition]) -> None:
-        for name in (*sorted(self._triggered(definitions)), *_PLAIN_QUEUES):
-            self.queues.create(self.world.partner.account_id, name)
+        """Queues as a deployment makes them: a message stays hidden for longer than its function may run."""
+        longest = {
+            trigger.queue: definition.timeout + trigger.batch_seconds + 1
+            for definition in definitions
+            for trigger in definition.triggers
+            if isinstance(trigger, QueueTrigger)
+        }
+        for name in (*sorted(longest), *_PLAIN_QUEUES):
+            attributes = QueueAttributes(visibility_timeout=longest.get(name, 30))
+            self.queues.create(self.world.partner.account_id, name, attributes)
 
     @staticmethod
     def _triggered(definitions: list[FunctionDefinition]) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,6 @@ async def session(
     database: str | None = None,
     start: datetime | None = None,
     port: int = 0,
-    on_cloud: Callable[[LocalCloud], None] = lambda _: None,
 ) -> AsyncIterator[tuple[LocalCloud, Operator]]:
     """A started local cloud and an operator on its store.
 
@@ -45,7 +44,6 @@ async def session(
             start=start,
             port=port,
         )
-        on_cloud(cloud)
         operator = Operator(url, config, clock_file)
         await operator.prepare()
         try:

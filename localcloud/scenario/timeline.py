@@ -57,7 +57,7 @@ class Timeline:
             table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
         count = 0
         for row in rows:
-            table.add_row(*(_cell(row.get(field)) for field in columns.values()))
+            table.add_row(*(_cell(_at(row, field)) for field in columns.values()))
             count += 1
         self._console.print()
         self._console.print(table if count else Text(f"{title}: none", style="bold"))
@@ -119,7 +119,16 @@ def _message(answer: str) -> str:
         document = json.loads(answer)
     except ValueError:
         return answer[:200]
-    return str(document.get("errorMessage", answer))[:200] if isinstance(document, dict) else answer[:200]
+    message = str(document.get("errorMessage", answer)) if isinstance(document, dict) else answer
+    reasons = {str(v.get("reason")) for v in verdicts_of(message) if v.get("verdict") == "retry"}
+    return ", ".join(sorted(reasons)) or message[:200]
+
+
+def _at(row: Mapping[str, Any], name: str) -> Any:
+    value: Any = row
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def _cell(value: Any) -> str:

@@ -12,6 +12,7 @@ What the SDK does not do by itself, and this module does (each was reproduced ag
 6. Its own base64 decoding fails on plain bodies after the queue has hidden the message, so that nobody can delete it.
    Here it is switched off: bodies are encoded and, where they are base64, decoded on our side.
 7. Its logger writes into the folder of the package, which is read-only on Function Compute. Here it gets none.
+8. It sends on a connection that the service has closed while the instance was idle. Here it is opened anew.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import select
+import socket
 import threading
 import weakref
 from collections.abc import Callable
@@ -216,12 +219,22 @@ class _Line:
         # The HTTP class of the SDK reads the first name, the HTTPS class, the standard library's, the second.
         self._connection.connection_timeout = seconds
         self._connection.timeout = seconds
-        if self._connection.sock is not None:
+        if self._connection.sock is None:
+            return
+        if _hung_up(self._connection.sock):
+            self._connection.close()
+        else:
             self._connection.sock.settimeout(seconds)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def _hung_up(sock: socket.socket) -> bool:
+    """Whether the other side has closed a connection that nothing is expected on; a warm instance finds it so."""
+    readable, _, _ = select.select([sock], [], [], 0)
+    return bool(readable)
 
 
 def _translated(error: Any, queue: str) -> CrossportError:
