@@ -31,14 +31,37 @@ _TIMES = ("intended_at", "withdrawn_at", "cease_recorded_at", "attested_at")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _parse_time = datetime.fromisoformat
 
-Stamps = dict[tuple[str, int], int]
 #: A stamp as it is read: the time and the source.
 Stamp = tuple[datetime, Source]
 
 
+class _Stamps:
+    """The stamps of one document while it is written."""
+
+    __slots__ = ("_by_identity", "_by_text")
+
+    def __init__(self) -> None:
+        self._by_text: dict[tuple[str, int], int] = {}
+        # Histories that were loaded or merged together share their time objects, which is quicker to see than to
+        # format. Not by equality: equal times may have different offsets. The connection keeps the objects alive.
+        self._by_identity: dict[tuple[int, int], int] = {}
+
+    def index(self, at: datetime, source: Source) -> int:
+        identity = (id(at), source)
+        found = self._by_identity.get(identity)
+        if found is None:
+            by_text = self._by_text
+            found = by_text.setdefault((at.isoformat(), int(source)), len(by_text))
+            self._by_identity[identity] = found
+        return found
+
+    def flat(self) -> list[str | int]:
+        return [part for stamp in self._by_text for part in stamp]
+
+
 def dump(connection: Connection) -> str:
     """The connection as compact JSON text."""
-    stamps: Stamps = {}
+    stamps = _Stamps()
     document: dict[str, Any] = {
         "layout": LAYOUT,
         "connection_id": connection.connection_id,
@@ -71,8 +94,9 @@ def dump(connection: Connection) -> str:
         document["port"] = _dump_port(connection.port, stamps)
     if connection.vbrs:
         document["vbrs"] = [_dump_vbr(vbr, stamps) for vbr in connection.vbrs]
-    if stamps:
-        document["stamps"] = [value for stamp in stamps for value in stamp]
+    flat = stamps.flat()
+    if flat:
+        document["stamps"] = flat
     return _encode(document)
 
 
@@ -133,7 +157,7 @@ def _load_refusal(parts: list[str]) -> Refusal:
     return Refusal(code=code, message=message, subject=subject)
 
 
-def _dump_port(port: PortFacts, stamps: Stamps) -> dict[str, Any]:
+def _dump_port(port: PortFacts, stamps: _Stamps) -> dict[str, Any]:
     written: dict[str, Any] = {"port_id": port.port_id, "first_seen": port.first_seen.isoformat()}
     if port.confirmed:
         written["confirmed"] = True
@@ -157,7 +181,7 @@ def _load_port(written: dict[str, Any], stamps: list[Stamp]) -> PortFacts:
     )
 
 
-def _dump_vbr(vbr: VbrFacts, stamps: Stamps) -> dict[str, Any]:
+def _dump_vbr(vbr: VbrFacts, stamps: _Stamps) -> dict[str, Any]:
     written: dict[str, Any] = {"vbr_id": vbr.vbr_id, "first_seen": vbr.first_seen.isoformat()}
     if vbr.deleted:
         written["deleted"] = True
@@ -174,16 +198,18 @@ def _load_vbr(written: dict[str, Any], stamps: list[Stamp]) -> VbrFacts:
     )
 
 
-def _dump_histories(facts: PortFacts | VbrFacts, names: Iterable[str], written: dict[str, Any], stamps: Stamps) -> None:
+def _dump_histories(
+    facts: PortFacts | VbrFacts, names: Iterable[str], written: dict[str, Any], stamps: _Stamps
+) -> None:
     settled: dict[str, str] = {}
+    index = stamps.index
     for name in names:
         history = getattr(facts, name)
         if history is EMPTY:
             continue
         flat: list[Any] = []
         for entry in history.entries:
-            stamp = (entry.at.isoformat(), entry.source.value)
-            flat.append(stamps.setdefault(stamp, len(stamps)))
+            flat.append(index(entry.at, entry.source))
             flat.append(entry.value)
         if name in TIME_FIELDS:
             flat[1::2] = [value.isoformat() for value in flat[1::2]]
