@@ -140,20 +140,22 @@ def _sorted_out(
 
 def _refused(app: App, one: Opened, refusal: Refusal, invocation: Invocation) -> Ending:
     """Write down a record that is no input. A rejected one claims no key: it must not suppress a genuine one."""
-    ignored = refusal.code in _NOT_OURS and one.key != ""
-    verdict = Verdict.IGNORED if ignored else Verdict.REJECTED
     store = app.store()
     known = store.load(keys=[one.key]).inbox.get(one.key) if one.key else None
     if known == one.digest:
         return Ending(key=one.key, verdict=Verdict.DUPLICATE, name=record_name(one))
+    # The same id with another payload is a forgery or a broken sender, whatever else is wrong with it.
+    reason = refusal.code if known is None else "payload_mismatch"
+    claims = reason in _NOT_OURS and one.key != ""
+    verdict = Verdict.IGNORED if claims else Verdict.REJECTED
     row = InputRow(
         key=one.key,
         digest=one.digest,
-        claims=ignored and known is None,
+        claims=claims,
         at=app.clock.now(),
         function=invocation.function,
         verdict=verdict,
-        reason=refusal.code,
+        reason=reason,
         account_id=one.account_id,
         name=record_name(one),
         details={"kind": one.kind, "message": refusal.message, "subject": refusal.subject},

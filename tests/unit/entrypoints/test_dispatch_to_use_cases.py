@@ -182,6 +182,13 @@ def test_event_that_is_not_ours_is_ignored_once_and_then_a_duplicate(app: App, s
     assert len(store.state.audit) == 1
 
 
+def test_known_id_with_another_payload_is_an_alarm(app: App, store: MemoryStore) -> None:
+    kind = "vpc:Config:NonCompliantNotification"
+    run(dispatch.observe_calls, app, call("X", kind=kind))
+    assert run(dispatch.observe_calls, app, call("Y", kind=kind)) == [("rejected", "payload_mismatch", "Y")]
+    assert not last_row(store).claims
+
+
 def test_rejected_event_claims_no_key(app: App, store: MemoryStore) -> None:
     """A forged event with a bad time must not suppress the genuine one of the same id."""
     forged = call("ConfirmPhysicalConnection", eventTime="soon")
