@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from localcloud.cloud import LocalCloud, NotQuietError
+from localcloud.cloud import NotQuietError
 from localcloud.fc.errors import FcError
 from localcloud.fc.instance import Identity
 from localcloud.fc.runtime import Functions, InvocationResult
@@ -127,62 +127,23 @@ async def _play(scenario: Scenario, db: str | None, config: Path, unplug: list[s
         try:
             await player.play()
         except (StoryStopped, NotQuietError, CommandError) as stopped:
-            await _show(timeline, operator, cloud, ended=False)
+            await _show(console, operator, ended=False)
             console.print(f"\n[bold red]stopped[/bold red]  {stopped}", soft_wrap=True)
             return 1
-        await _show(timeline, operator, cloud, ended=True)
+        await _show(console, operator, ended=True)
     console.print("\n[bold green]OK[/bold green]")
     return 0
 
 
-async def _show(timeline: Timeline, operator: Operator, cloud: LocalCloud, *, ended: bool) -> None:
-    """The tables at the end of a story, and what is still waiting when it was stopped."""
-    connections, notices, ledger = await asyncio.gather(
-        *(operator.rows(name) for name in ("connections", "notices", "ledger"))
-    )
-    names = {a.account_id: a.name for a in (*cloud.world.partners, *cloud.world.tenants)}
-    for row in (*connections, *ledger):
-        for field in ("tenant_uid", "payer"):
-            if field in row:
-                row[field] = names.get(row[field], row[field])
-    timeline.table(
-        "Connections",
-        {
-            "order": "client_order_id",
-            "phase": "phase",
-            "port": "port_id",
-            "VLAN": "vlan_id",
-            "spec": "spec",
-            "VBR": "vbr_id",
-            "tenant": "tenant_uid",
-            "violations": "violations",
-        },
-        connections,
-    )
-    timeline.table(
-        "Notices", {"kind": "kind", "to": "payload.party", "state": "state", "reason": "reason", "key": "key"}, notices
-    )
-    timeline.table(
-        "Billing records",
-        {
-            "kind": "kind",
-            "purpose": "purpose",
-            "biller": "biller",
-            "payer": "payer",
-            "from": "period_start",
-            "until": "period_end",
-            "amount": "amount",
-            "currency": "currency",
-        },
-        ledger,
-    )
+async def _show(console: Console, operator: Operator, *, ended: bool) -> None:
+    """What an operator would look at next: Crossport's own tables, and what still waits when a story was stopped."""
+    commands: list[tuple[str, ...]] = [("connections", "list"), ("notices", "list"), ("ledger", "list")]
     if not ended:
-        waiting = [row for row in await operator.rows("outbox") if row["state"] == "due"]
-        timeline.table(
-            "Kept and waiting",
-            {"command": "kind", "attempts": "attempts", "reason": "reason", "again at": "not_before"},
-            waiting,
-        )
+        commands.append(("outbox", "list", "--state", "due"))
+    tables = await asyncio.gather(*(operator.run(*c, coloured=console.is_terminal) for c in commands))
+    for command, table in zip(commands, tables, strict=True):
+        console.print(f"\n[dim]$ crossport {' '.join(command)}[/dim]")
+        console.out(table, highlight=False, end="")
 
 
 async def _invoke(name: str, payload: bytes, env_file: Path | None, db: str | None, config: Path) -> int:

@@ -22,7 +22,7 @@ class Operator:
         self._config = config
         self._clock_file = clock_file
 
-    async def run(self, *arguments: str) -> str:
+    async def run(self, *arguments: str, coloured: bool = False) -> str:
         """Run one command to its end and return its output. Raises CommandError when it fails."""
         process = await asyncio.create_subprocess_exec(
             *_command(),
@@ -32,7 +32,7 @@ class Operator:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=self._environment(),
+            env=self._environment() | ({"FORCE_COLOR": "1"} if coloured else {}),
         )
         output, problems = await process.communicate()
         if process.returncode != 0:

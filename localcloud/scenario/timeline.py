@@ -1,14 +1,13 @@
-"""What a person sees while a scenario is played: a live timeline, then tables."""
+"""What a person sees while a scenario is played: a live timeline."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from localcloud.journal import Entry
@@ -48,19 +47,6 @@ class Timeline:
         """Print the heading of a step."""
         self._console.print()
         self._console.print(Text.assemble((f"{number:>2}/{of}  ", "dim"), (title, "bold")), soft_wrap=True)
-
-    def table(self, title: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
-        """Print rows as a table; ``columns`` maps heading to field."""
-        table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", pad_edge=False)
-        for heading in columns:
-            numeric = heading in ("VLAN", "amount", "unit price", "quantity")
-            table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
-        count = 0
-        for row in rows:
-            table.add_row(*(_cell(_at(row, field)) for field in columns.values()))
-            count += 1
-        self._console.print()
-        self._console.print(table if count else Text(f"{title}: none", style="bold"))
 
 
 def _line(entry: Entry) -> Text | None:
@@ -122,18 +108,3 @@ def _message(answer: str) -> str:
     message = str(document.get("errorMessage", answer)) if isinstance(document, dict) else answer
     reasons = {str(v.get("reason")) for v in verdicts_of(message) if v.get("verdict") == "retry"}
     return ", ".join(sorted(reasons)) or message[:200]
-
-
-def _at(row: Mapping[str, Any], name: str) -> Any:
-    value: Any = row
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, list):
-        return ", ".join(_cell(v.get("code") if isinstance(v, dict) else v) for v in value) or "-"
-    return str(value)

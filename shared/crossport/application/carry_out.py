@@ -35,6 +35,10 @@ from crossport.domain.vocabulary import Acceptance, Presence, Source
 
 #: The cloud's Date has whole seconds: two reads in one second could not be told apart.
 TICK = timedelta(seconds=1)
+#: The longest pause between two looks at a create call that may have happened.
+LONGEST_LOOK = timedelta(seconds=30)
+#: How the reason of an outbox row begins after such a call.
+MAYBE_SENT = "maybe_sent"
 
 Done = tuple[Completion, bool]
 
@@ -77,31 +81,32 @@ class Carrier:
     # --- create -----------------------------------------------------------------------------------------------------
 
     def _create_port(self, leased: LeasedRow, connection: Connection, policy: Policy) -> Done:
+        """Look first whether an earlier try has made the port, then dry run, then the call, always with one Token."""
+        maybe_sent_at = _maybe_sent_at(leased)
         if leased.attempts > 1:
-            found = self._cloud().find_port(
-                account_id=connection.account_id,
-                region=connection.region,
-                circuit_id=connection.circuit_id,
-                vlan_id=connection.terms.vlan_id,
-                tenant_uid=connection.tenant_uid,
-            )
+            try:
+                found = self._found(connection)
+            except CloudCallError as error:
+                if maybe_sent_at is None or error.failure is CloudFailure.PERMANENT:
+                    raise
+                return self._look_again(leased)
             if found.port is not None:
                 seen = _shifted(found, policy)
                 return self._observed(leased, connection, seen, _completion(leased, OutboxState.DONE, "found"))
-            waits_until = _unknown_until(leased, policy)
-            if waits_until is not None and found.date < waits_until:
+            if maybe_sent_at is not None and found.date < maybe_sent_at + policy.consistency_window:
                 # A list may lag behind a create call that did happen; the same call comes only after the window.
-                reason = leased.reason
-                return _completion(leased, OutboxState.DUE, reason, self._clock.now() + TICK), False
+                return self._look_again(leased)
         request = _request(connection)
-        self._cloud().create_port(request, dry_run=True)
+        if maybe_sent_at is None:
+            # Not after a call that may have happened: its own port would make a dry run fail.
+            self._cloud().create_port(request, dry_run=True)
         try:
             answer = self._cloud().create_port(request, dry_run=False)
         except CloudCallError as error:
-            if error.failure is not CloudFailure.UNKNOWN:
+            if error.failure not in (CloudFailure.UNKNOWN, CloudFailure.RETRYABLE):
                 raise
-            reason = f"{error.failure}:{error.cloud_code}@{self._clock.now().isoformat()}"
-            return _completion(leased, OutboxState.DUE, reason, self._clock.now() + TICK), False
+            # Even a 5xx may come after the effect.
+            return self._look_again(leased, f"{MAYBE_SENT}:{error.cloud_code}@{self._clock.now().isoformat()}")
         created = PortObservation(
             at=answer.date,
             source=Source.OWN_ANSWER,
@@ -115,6 +120,20 @@ class Carrier:
             presence=Presence.PRESENT,
         )
         return self._observed(leased, connection, (created,), _completion(leased, OutboxState.DONE))
+
+    def _found(self, connection: Connection) -> Read:
+        return self._cloud().find_port(
+            account_id=connection.account_id,
+            region=connection.region,
+            circuit_id=connection.circuit_id,
+            vlan_id=connection.terms.vlan_id,
+            tenant_uid=connection.tenant_uid,
+        )
+
+    def _look_again(self, leased: LeasedRow, reason: str = "") -> Done:
+        """Due again soon. The reason is kept: it holds when a call of ours may have happened."""
+        again_at = self._clock.now() + min(timedelta(seconds=2**leased.attempts), LONGEST_LOOK)
+        return _completion(leased, OutboxState.DUE, reason or leased.reason, again_at), False
 
     def _fail(self, connection_id: str, failure: Refusal, completion: Completion) -> bool:
         for _ in range(MAX_ROUNDS):
@@ -307,12 +326,10 @@ def _absent(read: Read, connection: Connection, policy: Policy) -> tuple[Observa
     return tuple(gone)
 
 
-def _unknown_until(leased: LeasedRow, policy: Policy) -> datetime | None:
-    """Until when an unknown create call may still show up, or None when the latest try was not unknown."""
+def _maybe_sent_at(leased: LeasedRow) -> datetime | None:
+    """When a create call was made that may have happened, or None when none was."""
     kind, _, at = leased.reason.partition("@")
-    if not kind.startswith(str(CloudFailure.UNKNOWN)) or not at:
-        return None
-    return datetime.fromisoformat(at) + policy.consistency_window
+    return datetime.fromisoformat(at) if kind.startswith(MAYBE_SENT) and at else None
 
 
 def _completion(

@@ -308,7 +308,7 @@ class Read:
 class CloudFailure(StrEnum):
     """What kind of failure a cloud call met, which decides what happens next."""
 
-    #: Throttled, 5xx, or not reached at all: it did not happen; try again later.
+    #: Throttled, 5xx, or not reached at all: try again later. A 5xx may come after the effect of a write.
     RETRYABLE = "retryable"
     #: Time-out or a broken connection after sending: it may have happened.
     UNKNOWN = "unknown"
@@ -366,8 +366,10 @@ class Message:
 class Sender(Protocol):
     """One channel that hands messages over."""
 
-    #: ``mail``, ``dingtalk``, ...
-    channel: str
+    @property
+    def channel(self) -> str:
+        """``mail``, ``dingtalk``, ..."""
+        ...
 
     def send(self, recipient: str, message: Message) -> str:
         """Hand the message over; returns the channel's reference. Raises CrossportError with ``retryable``."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from crossport.application.ports import OutboxState
 from crossport.cli import tables
 from crossport.cli.database import open_views
 from crossport.cli.failures import UnknownIdError
@@ -21,6 +22,7 @@ connections_app = typer.Typer(help="Connections: one tenant's shared port and it
 ledger_app = typer.Typer(help="Billing records.")
 notices_app = typer.Typer(help="Notices to tenants and to the partner.")
 events_app = typer.Typer(help="What came in, how it ended, and why.")
+outbox_app = typer.Typer(help="What commits have left to do: commands, notices, messages.")
 findings_app = typer.Typer(help="What a person should look at.")
 
 
@@ -83,6 +85,19 @@ def list_notices(db: Database = "", as_json: AsJson = False) -> None:
     with open_views(db) as views:
         rows = views.notices(limit=ALL)
     _show("Notices", rows, tables.NOTICES, "No notices.", as_json=as_json)
+
+
+@outbox_app.command("list")
+def list_outbox(
+    state: Annotated[OutboxState | None, typer.Option(help="Only rows in this state.")] = None,
+    db: Database = "",
+    as_json: AsJson = False,
+) -> None:
+    """List what commits have left to do, in the order in which it arose."""
+    with open_views(db) as views:
+        rows = [row for row in views.outbox(limit=ALL) if state is None or row["state"] == state]
+    empty = "Nothing in the outbox." if state is None else f"Nothing in the outbox is {state}."
+    _show("Outbox", rows, tables.OUTBOX, empty, as_json=as_json)
 
 
 @events_app.command("list")

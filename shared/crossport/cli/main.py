@@ -10,7 +10,7 @@ import typer
 
 from crossport.cli.administration import apply, contracts_app, migrate, tenants_app
 from crossport.cli.failures import MISUSE, RUNTIME_FAILURE, MisuseError, complain, detail
-from crossport.cli.listings import connections_app, events_app, findings_app, ledger_app, notices_app
+from crossport.cli.listings import connections_app, events_app, findings_app, ledger_app, notices_app, outbox_app
 from crossport.domain.errors import CrossportError
 
 #: Codes of errors that mean the command or its input is wrong, not the world.
@@ -28,6 +28,7 @@ app.command()(apply)
 app.add_typer(connections_app, name="connections")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(notices_app, name="notices")
+app.add_typer(outbox_app, name="outbox")
 app.add_typer(events_app, name="events")
 app.add_typer(findings_app, name="findings")
 app.add_typer(contracts_app, name="contracts")

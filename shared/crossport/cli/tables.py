@@ -28,6 +28,19 @@ def _notice_state(row: Row) -> list[str]:
     return [*lines, *_pairs(row["payload"].get("details") or {})]
 
 
+def _reason(row: Row) -> list[str]:
+    # A time behind the reason is for the relay, not for people.
+    return [str(row["reason"]).partition("@")[0]] if row["reason"] else []
+
+
+def _of_state(row: Row) -> str:
+    return _NOTICE_STYLES.get(row["state"], "")
+
+
+def _again(row: Row) -> list[str]:
+    return [moment(row["not_before"])] if row["state"] == "due" and row["not_before"] else []
+
+
 CONNECTIONS = (
     Column("Connection\nTenant", lambda row: [row["connection_id"], row["tenant_uid"]]),
     Column("Phase", _phase_lines, style=phase_style),
@@ -49,6 +62,14 @@ NOTICES = (
     Column("Notice\nConnection", lambda row: [row["kind"], row["connection_id"]]),
     Column("Told", lambda row: [row["payload"].get("party")]),
     Column("State\nDetails", _notice_state, style=lambda row: "green" if row["receipts"] else _of_state(row)),
+)
+
+OUTBOX = (
+    Column("Since\n(UTC)", lambda row: moment_lines(row["created_at"])),
+    Column("What\nConnection", lambda row: [row["kind"], row["connection_id"]]),
+    Column("For", lambda row: [row["target"]]),
+    Column("State\nReason", lambda row: [row["state"], *_reason(row)], style=_of_state),
+    Column("Tries\nAgain (UTC)", lambda row: [str(row["attempts"]), *_again(row)], justify="right"),
 )
 
 EVENTS = (
@@ -125,10 +146,6 @@ def _unit_price(row: Row) -> str:
 def _billed(value: str | None) -> str:
     """A period's border in the zone of Alibaba Cloud's bills, which the record's own text is in."""
     return "" if value is None else datetime.fromisoformat(value).strftime("%Y-%m-%d %H:%M")
-
-
-def _of_state(row: Row) -> str:
-    return _NOTICE_STYLES.get(row["state"], "")
 
 
 def _pairs(details: Mapping[str, Any]) -> list[str]:
