@@ -1,0 +1,1 @@
+"""Notices: their texts (``render``) and the channels that carry them (``smtp``)."""

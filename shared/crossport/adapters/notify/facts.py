@@ -1,0 +1,232 @@
+"""What the texts speak of: a notice's context as plain values, written for its reader.
+
+The names here are the vocabulary of the text templates. All of them are always there; "" means that there is nothing
+to say, and a name that a template misspells fails loudly.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from crossport.adapters.notify.formats import Times, language_of, masked, money_text, one_line, spec_text, zone_from
+from crossport.application.send_notices import NoticeContext
+from crossport.domain.connection import Connection
+from crossport.domain.history import History
+from crossport.domain.phase import Suspension, phase_of, suspension
+from crossport.domain.violations import unknown_values
+from crossport.domain.vocabulary import OrderMode, Origin, Party
+
+#: Unpaid outbound data transfer is released after this long; an expired subscription lasts longer ("Expiration and
+#: overdue payments"; assume the shorter: ruling 13).
+ARREARS_GRACE = timedelta(days=7)
+_PAYERS = {str(OrderMode.PARTNER_PAYS): "partner", str(OrderMode.TENANT_PAYS): "tenant"}
+
+
+@cache
+def words_of(language: str) -> dict[str, Any]:
+    """The words for codes in one language: phases, reasons, violations, regions."""
+    text = files("crossport.adapters.notify").joinpath(f"templates/{language}/words.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def facts_of(context: NoticeContext) -> dict[str, Any]:
+    """The values that the templates may use. Raises nothing for odd data: what is not known is shown as it is."""
+    language = language_of(context.recipient.language)
+    return _Writer(context, language, Times(language, zone_from(context.recipient.zone)), words_of(language)).facts()
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes one notice's values for one reader."""
+
+    context: NoticeContext
+    language: str
+    times: Times
+    words: Mapping[str, Any]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            **self._people(),
+            **self._order(),
+            **self._port(),
+            **self._prices(),
+            **self._suspension(),
+            "cause": self.context.request.details.get("cause", ""),
+            "reasons": self._reasons(),
+            "failure": self._failure(),
+            "violation": self._violation(),
+            "cool_down_days": self.context.policy.cool_down.days,
+        }
+
+    def _people(self) -> dict[str, Any]:
+        tenant, partner, recipient = self.context.tenant, self.context.partner, self.context.recipient
+        return {
+            "language": self.language,
+            "to_tenant": self.context.request.party is Party.TENANT,
+            "recipient_name": recipient.name,
+            "partner_name": partner.name,
+            "partner_email": partner.email,
+            "tenant_name": tenant.name if tenant is not None else "",
+            "tenant_email": tenant.email if tenant is not None else "",
+            "account": masked(self.context.connection.tenant_uid),
+        }
+
+    def _order(self) -> dict[str, Any]:
+        connection, circuit = self.context.connection, self.context.circuit
+        wanted = connection.tenant_region
+        return {
+            "connection": connection.connection_id,
+            "ordered": connection.origin is Origin.ORDER,
+            "order": connection.client_order_id,
+            "purchase_order": connection.purchase_order,
+            "customer_reference": connection.customer_reference,
+            "contract": connection.contract_number,
+            "region": self._region(connection.region),
+            "tenant_region": self._region(wanted) if wanted else "",
+            "other_region": bool(wanted) and wanted != connection.region,
+            "cross_border": _in_mainland(wanted) != _in_mainland(connection.region),
+            "circuit": connection.circuit_id,
+            "access_point": circuit.access_point if circuit is not None else "",
+            "spec": spec_text(connection.spec, self.language),
+            "vlan_id": connection.vlan_id,
+            "payer": _PAYERS.get(connection.order_mode, connection.order_mode),
+        }
+
+    def _port(self) -> dict[str, Any]:
+        connection, policy = self.context.connection, self.context.policy
+        port, vbr = connection.port, connection.accepted_vbr(policy.consistency_window)
+        phase = phase_of(connection, policy.consistency_window)
+        deadline = port.first_seen + policy.offer_lifetime if port is not None else None
+        return {
+            "port": port.port_id if port is not None else "",
+            "confirmed": port is not None and port.confirmed,
+            "enabled": port is not None and port.status.current == "Enabled",
+            "was_enabled": port is not None and "Enabled" in port.status.values(),
+            "enabled_since": self._time(port.enabled_time.current if port is not None else None),
+            "paid_until": self._time(port.end_time.current if port is not None else None),
+            "deadline": self._time(deadline),
+            "vbr": vbr.vbr_id if vbr is not None else "",
+            "phase_code": str(phase),
+            "phase": self.words["phases"].get(str(phase), str(phase)),
+            "lost_in_arrears": port is not None and port.business_status.current == "FinancialLocked",
+        }
+
+    def _prices(self) -> dict[str, Any]:
+        connection, policy = self.context.connection, self.context.policy
+        published, own = policy.price_list, policy.partner_price_list
+        listed = published.port(connection.region, connection.spec)
+        charged = own.port(connection.region, connection.spec) if own is not None else None
+        return {
+            "list_price": money_text(listed, published.currency, self.language) if listed is not None else "",
+            "list_version": published.version,
+            "charge": money_text(charged, own.currency, self.language) if own and charged is not None else "",
+        }
+
+    def _suspension(self) -> dict[str, Any]:
+        connection, port = self.context.connection, self.context.connection.port
+        current = suspension(connection, self.context.policy.consistency_window)
+        since: datetime | None = None
+        if port is not None:
+            locked = port.business_status.current not in (None, "Normal")
+            since = _since(port.business_status if locked else port.status)
+        return {
+            "suspension": current or Suspension(reason="", waiting_for=Party.PARTNER, way_back=""),
+            "waiting_for": str(current.waiting_for) if current is not None else "",
+            "suspended_since": self._time(since),
+            "settle_by": self._time(since + ARREARS_GRACE if since is not None else None),
+        }
+
+    def _reasons(self) -> list[dict[str, str]]:
+        """The refusal's reasons, each a code and a sentence."""
+        codes = self.context.request.details.get("reasons") or [r.code for r in self.context.connection.refusals]
+        return [{"code": str(code), "sentence": self._reason(str(code), "")} for code in codes]
+
+    def _failure(self) -> dict[str, str]:
+        failure = self.context.connection.failure
+        if failure is None:
+            return {"code": "", "sentence": ""}
+        return {"code": failure.code, "sentence": self._reason(failure.code, failure.message)}
+
+    def _reason(self, code: str, otherwise: str) -> str:
+        connection = self.context.connection
+        tenant = self.context.tenant
+        sentence: str | None = self.words["reasons"].get(code)
+        if sentence is None:
+            return otherwise or code
+        return sentence.format(
+            vlan=connection.terms.vlan_id,
+            spec=connection.terms.spec,
+            circuit=connection.circuit_id,
+            region=connection.region,
+            mode=connection.terms.order_mode,
+            site=tenant.site if tenant is not None else "",
+            partner_site=self.context.policy.site,
+        )
+
+    def _violation(self) -> dict[str, str]:
+        code, _, subject = str(self.context.request.details.get("violation", "")).partition(":")
+        words = self.words["violations"].get(code)
+        if words is None:
+            return {"code": code, "subject": subject, "what": code, "do": ""}
+        seen, agreed = _seen_and_agreed(self.context, code, subject)
+        values = {"subject": subject, "seen": seen, "agreed": agreed}
+        return {
+            "code": code,
+            "subject": subject,
+            "what": words["what"].format(**values),
+            "do": words["do"].format(**values),
+        }
+
+    def _region(self, region: str) -> str:
+        name = self.words["regions"].get(region)
+        if name is None:
+            return region
+        return f"{name} {region}" if self.language == "zh-CN" else f"{name}, {region}"
+
+    def _time(self, at: datetime | None) -> str:
+        return self.times.time(at) if at is not None else ""
+
+
+def _since(history: History[Any]) -> datetime | None:
+    """When the current value began to hold."""
+    began = [entry.at for entry in history.runs()]
+    return began[-1] if began else None
+
+
+def _in_mainland(region: str) -> bool:
+    """Whether a region lies in mainland China; regions are told by name, so that new ones need no table."""
+    return region.startswith("cn-") and region != "cn-hongkong"
+
+
+def _seen_and_agreed(context: NoticeContext, code: str, subject: str) -> tuple[str, str]:
+    """What the cloud shows, and what was agreed, for one violation; account ids masked."""
+    connection, port = context.connection, context.connection.port
+    window = context.policy.consistency_window
+    vbr = next((vbr for vbr in connection.vbrs if vbr.vbr_id == subject), None)
+    accepted = connection.accepted_vbr(window)
+    table: dict[str, tuple[Any, Any]] = {
+        "second_vbr": (len(connection.live_vbrs(window)), accepted.vbr_id if accepted is not None else "-"),
+        "wrong_port_vlan": (port and port.vlan_id.current, connection.terms.vlan_id),
+        "wrong_port_circuit": (port and port.circuit_id.current, connection.circuit_id),
+        "wrong_order_mode": (port and port.order_mode.current, connection.terms.order_mode),
+        "wrong_port_owner": (_masked(port.tenant_uid if port is not None else None), masked(connection.tenant_uid)),
+        "wrong_vbr_owner": (_masked(vbr.owner_uid if vbr is not None else None), masked(connection.tenant_uid)),
+        "wrong_vlan": (vbr and vbr.vlan_id.current, connection.vlan_id),
+        "unknown_status": (_strange(connection, subject), ""),
+    }
+    seen, agreed = table.get(code, ("", ""))
+    return ("-" if seen is None else one_line(seen)), one_line(agreed)
+
+
+def _masked(history: History[str] | None) -> str | None:
+    return None if history is None or history.current is None else masked(history.current)
+
+
+def _strange(connection: Connection, subject: str) -> str:
+    return ", ".join(value for about, value in unknown_values(connection) if about == subject)
