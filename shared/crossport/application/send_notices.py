@@ -265,8 +265,9 @@ def _under_contract(request: NoticeRequest, connection: Connection) -> bool:
 
 
 def _inbox_key(request: NoticeRequest, connection: Connection) -> str:
-    """(account, source, id), joined (design: the inbox key of our own messages)."""
-    return f"{connection.account_id}/crossport.notices/{request.key}"
+    """(account, source, id) joined by "|", which is escaped inside the id, as in every inbox key."""
+    notice = request.key.replace("%", "%25").replace("|", "%7C")
+    return f"{connection.account_id}|crossport.notices|{notice}"
 
 
 def _ending(request: NoticeRequest, verdict: Verdict, reason: str, connection_id: str | None) -> Ending:

@@ -199,7 +199,7 @@ def test_each_first_arrival_has_a_row_that_claims_its_key(world: World) -> None:
     world.run(request)
     (row,) = world.memory.rows
     assert row.claims
-    assert row.key == f"{PARTNER_ID}/crossport.notices/{request.key}"
+    assert row.key == f"{PARTNER_ID}|crossport.notices|{request.key}"
     assert (row.function, row.name, row.verdict, row.at) == ("notices", "offer", Verdict.APPLIED, NOW)
     assert (row.account_id, row.connection_id) == (PARTNER_ID, connection.connection_id)
     assert row.details == {"notice": request.key, "party": "tenant", "channels": {"mail": "<1>"}}
