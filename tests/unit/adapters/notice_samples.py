@@ -155,7 +155,10 @@ def states() -> dict[str, Connection]:
     """Connections that between them call for every notice there is."""
     running, ours = active(), active(OrderMode.PARTNER_PAYS)
     locked, closed = saw_port(9, business_status="FinancialLocked"), saw_port(9, business_status="SecurityLocked")
-    failed = replace(ordered(), failure=Refusal(code="QuotaExceeded.VPCONN", message="The quota of ports is used up."))
+    failed = replace(
+        ordered(),
+        failure=Refusal(code="cloud_refused", message="The quota of ports is used up.", subject="QuotaExceeded.VPCONN"),
+    )
     return {
         "refused": ordered(vlan_id=3_000, spec="7M", tenant_uid="12a", order_mode="nobody"),
         "failed": failed,

@@ -148,10 +148,12 @@ class _Writer:
         return [{"code": str(code), "sentence": self._reason(str(code), "")} for code in codes]
 
     def _failure(self) -> dict[str, str]:
+        """Why provisioning gave up; where the cloud refused, its own code (the failure's subject) says more than ours."""
         failure = self.context.connection.failure
         if failure is None:
             return {"code": "", "sentence": ""}
-        return {"code": failure.code, "sentence": self._reason(failure.code, failure.message)}
+        code = failure.subject or failure.code
+        return {"code": code, "sentence": self._reason(failure.code, failure.message or code)}
 
     def _reason(self, code: str, otherwise: str) -> str:
         connection = self.context.connection
