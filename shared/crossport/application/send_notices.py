@@ -110,7 +110,7 @@ def send_notices(
     """Render and hand over each notice on every channel its recipient has; one ending for each, in order.
 
     ``applied``: handed over. ``ignored``: moot by now, with the reason. ``duplicate``: told before. ``rejected``:
-    cannot be told (``no_address``, a refused address, an unknown notice); it claims no key, so that it can be replayed
+    cannot be told (``no_address``, ``no_channel``, a refused address, an unknown notice); it claims no key, so that it can be replayed
     once the cause is mended. ``retry``: a channel, the text or the store failed for now.
     """
     office = _Office(store, policies, render, senders, clock)
@@ -162,6 +162,8 @@ class _Office:
             return _Outcome(Verdict.REJECTED, "incomplete_details", {"missing": str(missing.args[0])})
         if reason is not None:
             return _Outcome(Verdict.IGNORED, reason)
+        if not self.senders:
+            return _Outcome(Verdict.REJECTED, "no_channel")
         tenant = self.store.tenant(connection.tenant_uid)
         recipient = tenant if request.party is Party.TENANT else partner
         if recipient is None or not any(address_of(recipient, sender.channel) for sender in self.senders):

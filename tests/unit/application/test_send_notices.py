@@ -249,6 +249,12 @@ def test_the_partner_without_an_address_is_recorded_too(world: World) -> None:
     assert ends(world.run(request)) == [(Verdict.REJECTED, "no_address")]
 
 
+def test_without_any_channel_it_is_said_so(world: World) -> None:
+    world.channels.clear()
+    request = request_of(world.add(offered()), "offer", Party.PARTNER)
+    assert ends(world.run(request)) == [(Verdict.REJECTED, "no_channel")]
+
+
 def test_a_channel_that_fails_is_tried_again(world: World) -> None:
     request = request_of(world.add(offered()), "offer", Party.TENANT)
     world.channels[0].error = SendFailedError("the server could not be used")

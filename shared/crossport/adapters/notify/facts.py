@@ -148,7 +148,7 @@ class _Writer:
         return [{"code": str(code), "sentence": self._reason(str(code), "")} for code in codes]
 
     def _failure(self) -> dict[str, str]:
-        """Why provisioning gave up; where the cloud refused, its own code (the failure's subject) says more than ours."""
+        """Why provisioning gave up. Where the cloud refused, its own code (the failure's subject) says more."""
         failure = self.context.connection.failure
         if failure is None:
             return {"code": "", "sentence": ""}
