@@ -110,8 +110,8 @@ def send_notices(
     """Render and hand over each notice on every channel its recipient has; one ending for each, in order.
 
     ``applied``: handed over. ``ignored``: moot by now, with the reason. ``duplicate``: told before. ``rejected``:
-    cannot be told (``no_address``, ``no_channel``, a refused address, an unknown notice); it claims no key, so that it can be replayed
-    once the cause is mended. ``retry``: a channel, the text or the store failed for now.
+    cannot be told (``no_address``, ``no_channel``, a refused address, an unknown notice); it claims no key, so that it
+    can be replayed once the cause is mended. ``retry``: a channel, the text or the store failed for now.
     """
     office = _Office(store, policies, render, senders, clock)
     return [office.end(request) for request in requests]
