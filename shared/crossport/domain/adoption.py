@@ -68,10 +68,11 @@ def _findings(
     port: PortObservation, circuit: Circuit, tenant: Tenant | None, connection: Connection, policy: Policy
 ) -> list[Finding]:
     vlan_id, spec = port.vlan_id or 0, port.spec or ""
+    in_range = 0 <= vlan_id <= MAX_VLAN_ID
     checks = (
         ("port_without_contract", tenant is None or not connection.contract_number),
-        ("vlan_clash", not circuit.is_free(vlan_id, zero_is_exclusive=policy.vlan_zero_is_exclusive)),
-        ("vlan_out_of_range", not 0 <= vlan_id <= MAX_VLAN_ID),
+        ("vlan_clash", in_range and not circuit.is_free(vlan_id, zero_is_exclusive=policy.vlan_zero_is_exclusive)),
+        ("vlan_out_of_range", not in_range),
         ("spec_unknown", spec not in MBPS),
         ("spec_not_offered", spec not in policy.specs),
         ("order_mode_not_enabled", port.order_mode not in policy.order_modes),
