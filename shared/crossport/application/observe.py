@@ -153,6 +153,9 @@ class _Batch:
         if record.account_id not in self._own:
             if self._store.tenant(record.account_id) is None:
                 return self._settle(number, record, Verdict.REJECTED, "unknown_account", claims=False)
+            if not meaning.port_id:
+                # There is nothing to read, and what a tenant says of a VBR is not kept.
+                return self._settle(number, record, Verdict.IGNORED, "unknown_vbr", claims=True)
             return self._ask(number, one, observations=False)
         if meaning.circuit_id:
             circuit = loaded.circuits.get(meaning.circuit_id)
