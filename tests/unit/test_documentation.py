@@ -14,7 +14,7 @@ import typer
 from crossport.cli.main import app as operator
 from crossport.domain.vocabulary import Phase, Verdict
 from localcloud.cli import app as cloud
-from localcloud.fc.template import read_template
+from localcloud.fc.template import QueueTrigger, read_template
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ROOT / "shared" / "crossport"
@@ -22,8 +22,8 @@ DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 #: Functions that take a reason code among their arguments.
 _TAKES_A_REASON = {
-    "NotJsonError", "_Outcome", "_again", "_completion", "_dismiss", "_ending", "_failed", "_later", "_reason", "_refuse",
-    "_refused", "_row", "_settle", "_unreadable", "_unreadable_value",
+    "NotJsonError", "_Outcome", "_again", "_completion", "_dismiss", "_ending", "_failed", "_later", "_reason",
+    "_refuse", "_refused", "_row", "_settle", "_unreadable", "_unreadable_value",
 }  # fmt: skip
 #: Functions whose answer is a reason code.
 _GIVES_A_REASON = re.compile(r"_moot\w*|moot|_objection|_code")
@@ -140,7 +140,9 @@ def _text(document: Path) -> str:
 
 def test_the_search_for_codes_finds_those_of_every_kind() -> None:
     codes = _codes()
-    assert {"vlan_taken", "payload_mismatch", "too_deep", "already_paid", "store_unavailable", "second_vbr"} <= set(codes)
+    assert {"vlan_taken", "payload_mismatch", "too_deep", "already_paid", "store_unavailable", "second_vbr"} <= set(
+        codes
+    )
     assert {"over_capacity", "vbr_not_listed", "no_channel", "malformed", "vlan_malformed", "nothing_due"} <= set(codes)
     assert len(codes) > 90
 
@@ -204,7 +206,7 @@ def test_the_document_of_the_deployment_names_every_function_and_queue() -> None
     told = set(_TICKED.findall(_text(ROOT / "docs" / "deploy.md")))
     environment = {"CROSSPORT_DB": "postgresql://database", "CROSSPORT_SMTP_URL": "smtp://mail"}
     functions = read_template(ROOT / "s.yaml", environment, "1180000000000001").values()
-    queues = {str(getattr(trigger, "queue")) for f in functions for trigger in f.triggers if hasattr(trigger, "queue")}
+    queues = {trigger.queue for f in functions for trigger in f.triggers if isinstance(trigger, QueueTrigger)}
     assert {function.name for function in functions} | queues <= told
 
 
