@@ -47,12 +47,13 @@ def test_an_expectation_uses_documented_words(file: Path) -> None:
 
 
 def test_every_followed_call_has_a_file_of_its_own_and_a_forwarded_one() -> None:
-    own, forwarded = set(), set()
+    own: set[str] = set()
+    forwarded: set[str] = set()
     for file in FILES:
         event = entry_of(file).get("event")
         if not isinstance(event, dict) or not isinstance(event.get("data"), dict):
             continue
-        name = event["data"].get("eventName")
+        name = str(event["data"].get("eventName"))
         tenants = event.get("aliyunoriginalaccountid", event.get("aliyunaccountid")) != event.get("aliyunaccountid")
         (forwarded if tenants else own).add(name)
     assert own >= FOLLOWED
