@@ -133,7 +133,8 @@ def _publish(lines: str, env_file: Path | None) -> None:
     if env_file is None:
         typer.echo(lines, nl=False)
         return
-    env_file.touch(mode=0o600)
+    env_file.touch()
+    env_file.chmod(0o600)
     env_file.write_text(lines, encoding="utf-8")
 
 
