@@ -75,9 +75,9 @@ class MeddledStore:
 
     def __init__(self, behind: MemoryStore) -> None:
         self._behind = behind
-        self.before_save: list[Callable[[], None]] = []
-        self.before_load: list[Callable[[], None]] = []
-        self.before_finish: list[Callable[[], None]] = []
+        self.before_save: list[Callable[[], object]] = []
+        self.before_load: list[Callable[[], object]] = []
+        self.before_finish: list[Callable[[], object]] = []
         self.lose = 0
         self.saves: list[Save] = []
 
@@ -104,7 +104,7 @@ class MeddledStore:
         return self._behind.finish(completion, at=at)
 
 
-def _next(waiting: list[Callable[[], None]]) -> None:
+def _next(waiting: list[Callable[[], object]]) -> None:
     if waiting:
         waiting.pop(0)()
 
@@ -279,6 +279,10 @@ class PartnerWorld:
     def place(self, *messages: Any) -> list[Ending]:
         """Hand over a batch of order messages."""
         return place_orders(messages, store=self.store, policies=self.policies, clock=self.clock)
+
+    def place_elsewhere(self, *messages: Any) -> list[Ending]:
+        """Hand over order messages to another worker on the same store, with no meddling."""
+        return place_orders(messages, store=self.memory.another(), policies=self.policies, clock=self.clock)
 
     def relay(self, cloud: Cloud | None = None, queue: Queue | None = None, store: Store | None = None) -> Report:
         """Let the relay run until nothing is due."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from crossport.application.commit import MAX_ROUNDS, save_of, told
 from crossport.application.endings import Ending
-from crossport.application.errors import StoreUnavailableError
+from crossport.application.errors import IntegrityConflictError, StoreUnavailableError
 from crossport.application.ports import Clock, InputRow, Policies, SaveOutcome, Store
 from crossport.application.routing import token_route
 from crossport.domain.connection import Milestone, Refusal, connection_id_for, token_of
@@ -65,6 +65,11 @@ class _Handling:
                     return ending
         except StoreUnavailableError as error:
             return self._ending(Verdict.RETRY, error.code)
+        except IntegrityConflictError as error:
+            # No rule explains it, so no retry will mend it: a person must look.
+            row = self._row(Verdict.DEAD_LETTER, error.code, claims=False, details={"error": error.message})
+            self._store.record([row])
+            return _ending_of(row)
         return self._ending(Verdict.RETRY, "contended")
 
     def _attempt(self) -> Ending | None:
@@ -98,6 +103,9 @@ class _Handling:
         repeated = self._repeated(context.inbox, message, order_key)
         if repeated is not None:
             return repeated
+        if context.connection is not None:
+            # The inbox has forgotten the order, the connection has not.
+            return self._refuse(_reason("order_id_reused", f"it has opened {order.connection_id} before"))
         if context.circuit is None:
             return self._refuse(_reason("circuit_unknown", f"{order.circuit_id} is no circuit of ours"))
         policy = self._policies.of(order.account_id)
