@@ -156,6 +156,8 @@ class OrderContext:
     contracts: tuple[Contract, ...]
     #: The connection that the order's id has opened before, if any.
     connection: Stored | None
+    #: The connection's live holds on the circuit.
+    holds: tuple[Hold, ...] = ()
     #: Inbox key to payload digest, of the keys asked for.
     inbox: Mapping[str, str]
 
@@ -179,8 +181,8 @@ class Save:
     records: tuple[BillingRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
     hold: Hold | None = None
-    #: A live hold to give back: its row stays, as history, with the time of the release.
-    release: Hold | None = None
+    #: Live holds to give back: their rows stay, as history, with the time of the release.
+    release: tuple[Hold, ...] = ()
     circuit: Circuit | None = None
     #: Keys of unrouted observations that this save has folded in.
     folded: tuple[str, ...] = ()
@@ -305,6 +307,20 @@ class Read:
     vbrs: tuple[VbrObservation, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VbrRead:
+    """One VBR: what was observed, and its configuration as canonical JSON for the before and after of a migration.
+
+    The configuration leaves out what a migration itself changes (what the VBR hangs on, its cap and its times).
+    """
+
+    date: datetime
+    vbr: VbrObservation | None
+    configuration: str = ""
+    #: The bandwidth cap in Mbit/s; None when the VBR has none.
+    bandwidth_mbps: int | None = None
+
+
 class CloudFailure(StrEnum):
     """What kind of failure a cloud call met, which decides what happens next."""
 
@@ -329,6 +345,50 @@ class Cloud(Protocol):
         self, *, account_id: str, region: str, port_id: str, months: int, auto_renew: bool, token: str
     ) -> Answer:
         """CreatePhysicalConnectionOccupancyOrder with AutoPay; the value is the order id."""
+        ...
+
+    def update_port(
+        self, *, account_id: str, region: str, port_id: str, vlan_id: int, expect_spec: str, token: str
+    ) -> Answer:
+        """UpdateVirtualPhysicalConnection; ``expect_spec`` "" changes the VLAN ID alone; the value is empty."""
+        ...
+
+    def terminate_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """TerminatePhysicalConnection: asynchronous; a read must see Terminated."""
+        ...
+
+    def delete_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """DeletePhysicalConnection. A port that is gone already counts as deleted."""
+        ...
+
+    def recover_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """RecoverPhysicalConnection: asynchronous."""
+        ...
+
+    def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """TerminateVirtualBorderRouter: only the circuit's owner may."""
+        ...
+
+    def delete_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """DeleteVirtualBorderRouter. A VBR that is gone already counts as deleted."""
+        ...
+
+    def set_vbr_bandwidth(
+        self, *, account_id: str, region: str, vbr_id: str, bandwidth_mbps: int, token: str
+    ) -> Answer:
+        """UpdateVirtualBorderBandwidth: the cap that a migration needs (ruling 16)."""
+        ...
+
+    def create_from_vbr(self, *, account_id: str, region: str, vbr_id: str, order_mode: str, token: str) -> Answer:
+        """CreateVpconnFromVbr; the value is the port's id."""
+        ...
+
+    def attach_vbr(self, *, account_id: str, region: str, vbr_id: str, port_id: str, token: str) -> Answer:
+        """AttachVbrToVpconn. A VBR that is attached to this port already counts as attached (ruling 16)."""
+        ...
+
+    def read_vbr(self, *, account_id: str, region: str, vbr_id: str) -> VbrRead:
+        """One VBR with its configuration, cross-account ones included; ``vbr`` is None when there is none."""
         ...
 
     def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:

@@ -46,12 +46,13 @@ class Circuit:
             return True
         return self.vlan_bitmap == 0 if vlan_id == 0 else not self.vlan_bitmap & _VLAN_ZERO
 
-    def lowest_free(self, pool: Iterable[tuple[int, int]]) -> int | None:
+    def lowest_free(self, pool: Iterable[tuple[int, int]], *, zero_is_exclusive: bool = True) -> int | None:
         """The lowest free VLAN ID of the pool (inclusive ranges), or None when it is used up.
 
-        VLAN 0 is never picked by itself: it would take the whole circuit.
+        VLAN 0 is never picked by itself: it would take the whole circuit. While it is held, no other is free, unless
+        ``zero_is_exclusive`` is switched off (ruling 18, [INF]).
         """
-        if self.vlan_bitmap & _VLAN_ZERO:
+        if zero_is_exclusive and self.vlan_bitmap & _VLAN_ZERO:
             return None
         for start, high in sorted(pool):
             low = max(start, 1)
