@@ -156,7 +156,7 @@ class OrderContext:
     contracts: tuple[Contract, ...]
     #: The connection that the order's id has opened before, if any.
     connection: Stored | None
-    #: The connection's live holds on the circuit.
+    #: The connection's live holds on the circuit, by VLAN ID.
     holds: tuple[Hold, ...] = ()
     #: Inbox key to payload digest, of the keys asked for.
     inbox: Mapping[str, str]
@@ -265,6 +265,13 @@ class Store(Protocol):
 
     def has_receipt(self, key: str, channel: str) -> bool:
         """Whether the notice was handed over on this channel before."""
+        ...
+
+    def stale_orders(self, before: datetime, limit: int) -> Sequence[str]:
+        """Ids of connections in phase ``ordered`` that were created before this time, the oldest first.
+
+        They hold a VLAN ID and bandwidth for a port that nobody has asked the cloud for yet.
+        """
         ...
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:

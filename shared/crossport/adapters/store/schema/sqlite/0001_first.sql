@@ -31,6 +31,7 @@ CREATE TABLE connection (
 ) STRICT;
 
 CREATE INDEX connection_by_circuit ON connection (circuit_id);
+CREATE INDEX connection_ordered ON connection (created_at) WHERE phase = 'ordered';
 
 -- Which connection an input is about: ``port:<id>``, ``vbr:<id>`` or ``token:<Token>``. The first to claim a route
 -- keeps it.
@@ -77,6 +78,7 @@ CREATE TABLE vlan_hold (
 
 CREATE UNIQUE INDEX vlan_hold_live ON vlan_hold (circuit_id, vlan_id) WHERE released_at IS NULL;
 CREATE INDEX vlan_hold_by_connection ON vlan_hold (connection_id);
+CREATE INDEX vlan_hold_by_vlan ON vlan_hold (circuit_id, vlan_id, held_at);
 
 -- Keys of inputs that were taken: a second arrival is a duplicate.
 CREATE TABLE inbox (
