@@ -11,6 +11,7 @@ import typer
 from crossport.cli.administration import apply, contracts_app, migrate, tenants_app
 from crossport.cli.failures import MISUSE, RUNTIME_FAILURE, MisuseError, complain, detail
 from crossport.cli.listings import connections_app, events_app, findings_app, ledger_app, notices_app, outbox_app
+from crossport.cli.vlans import vlans_app
 from crossport.domain.errors import CrossportError
 
 #: Codes of errors that mean the command or its input is wrong, not the world.
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(migrate)
 app.command()(apply)
 app.add_typer(connections_app, name="connections")
+app.add_typer(vlans_app, name="vlans")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(notices_app, name="notices")
 app.add_typer(outbox_app, name="outbox")
