@@ -78,7 +78,6 @@ CREATE TABLE vlan_hold (
 
 CREATE UNIQUE INDEX vlan_hold_live ON vlan_hold (circuit_id, vlan_id) WHERE released_at IS NULL;
 CREATE INDEX vlan_hold_by_connection ON vlan_hold (connection_id);
-CREATE INDEX vlan_hold_by_vlan ON vlan_hold (circuit_id, vlan_id, held_at);
 
 -- Keys of inputs that were taken: a second arrival is a duplicate.
 CREATE TABLE inbox (
