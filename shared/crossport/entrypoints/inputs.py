@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from crossport.application.bill import UsageReading
-from crossport.application.place_order import Misread, OrderMessage
-from crossport.application.send_notices import NoticeRequest
-from crossport.domain.connection import Milestone, Refusal
-from crossport.domain.orders import Order
-from crossport.entrypoints.envelope import Opened
-from crossport.entrypoints.messages import (
+from crossport.adapters.messages import (
     Message,
     MilestoneFields,
     NoticeSend,
@@ -19,6 +13,12 @@ from crossport.entrypoints.messages import (
     UsageReported,
     parse_message,
 )
+from crossport.application.bill import UsageReading
+from crossport.application.place_order import Misread, OrderMessage
+from crossport.application.send_notices import NoticeRequest
+from crossport.domain.connection import Milestone, Refusal
+from crossport.domain.orders import Order
+from crossport.entrypoints.envelope import Opened
 from crossport.entrypoints.records import record_name
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from crossport.domain.vocabulary import MilestoneName, Party
-from crossport.entrypoints.messages import (
+from crossport.adapters.messages import (
     NoticeSend,
     OrderMilestone,
     OrderNew,
@@ -17,6 +16,7 @@ from crossport.entrypoints.messages import (
     UsageReported,
     parse_message,
 )
+from crossport.domain.vocabulary import MilestoneName, Party
 
 ORDER: dict[str, Any] = {
     "type": "order.new",
