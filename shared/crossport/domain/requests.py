@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from crossport.domain.circuit import MAX_VLAN_ID, Circuit
+from crossport.domain.checks import (
+    spec_allowed,
+    vlan_change_harmless,
+    vlan_free,
+    vlan_in_range,
+    within_capacity,
+    zero_vlan_alone,
+)
+from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Refusal, Request
 from crossport.domain.decide import Decision, conclude
 from crossport.domain.orders import Hold
 from crossport.domain.phase import phase_of
 from crossport.domain.policy import Policy
-from crossport.domain.specs import MBPS, NEEDS_APPROVAL, mbps
+from crossport.domain.specs import MBPS, mbps
 from crossport.domain.violations import violations_of
 from crossport.domain.vocabulary import Phase, RequestKind
 
@@ -103,35 +111,25 @@ def _changeable(case: _Case) -> Iterator[Refusal]:
 def _spec_reasons(case: _Case) -> Iterator[Refusal]:
     yield from _changeable(case)
     spec = case.request.spec
-    if spec not in MBPS:
-        yield Refusal(code="spec_unknown", message=f"{spec} is not a spec of the API", subject=spec)
-        return
-    if spec not in case.policy.specs:
-        yield Refusal(code="spec_not_offered", message=f"{spec} is not offered here", subject=spec)
-    if spec in NEEDS_APPROVAL and not case.policy.approved_above_1g:
-        yield Refusal(code="spec_needs_approval", message=f"{spec} needs the account manager's approval", subject=spec)
+    yield from spec_allowed(spec, case.policy)
     if spec == case.connection.spec:
         yield Refusal(code="spec_unchanged", message=f"the spec is {spec} already", subject=spec)
-    more, free = max(mbps(spec), case.present_mbps) - case.held_mbps, case.circuit.free_mbps
-    if more > free:
-        message = f"{spec} needs {more} Mbit/s more; {max(free, 0)} are free"
-        yield Refusal(code="capacity_exceeded", message=message, subject=spec)
+    yield from within_capacity(spec, case.circuit, present_mbps=case.present_mbps, held_mbps=case.held_mbps)
 
 
 def _vlan_reasons(case: _Case) -> Iterator[Refusal]:
     yield from _changeable(case)
     vlan_id = -1 if case.request.vlan_id is None else case.request.vlan_id
-    if not 0 <= vlan_id <= MAX_VLAN_ID:
-        yield Refusal(code="vlan_out_of_range", message=f"VLAN {vlan_id} is not within 0..{MAX_VLAN_ID}")
+    out_of_range = tuple(vlan_in_range(vlan_id))
+    if out_of_range:
+        yield from out_of_range
         return
     if vlan_id == case.connection.vlan_id:
         yield Refusal(code="vlan_unchanged", message=f"the VLAN ID is {vlan_id} already", subject=str(vlan_id))
-    elif not case.circuit.is_free(vlan_id, zero_is_exclusive=case.policy.vlan_zero_is_exclusive):
-        message = f"VLAN {vlan_id} is taken on {case.circuit.circuit_id}"
-        yield Refusal(code="vlan_taken", message=message, subject=str(vlan_id))
-    if case.connection.live_vbrs(case.policy.consistency_window) and not case.request.forced:
-        # Rule 15: the tenant inherited it. By force it is the partner's act, with an outage (ruling 18).
-        yield Refusal(code="vbr_exists", message="a VBR hangs on the port; forcing the change interrupts traffic")
+    else:
+        yield from vlan_free(vlan_id, case.circuit)
+        yield from zero_vlan_alone(vlan_id, case.circuit, case.policy)
+    yield from vlan_change_harmless(case.connection, case.policy, forced=bool(case.request.forced))
 
 
 def _cease_reasons(case: _Case) -> Iterator[Refusal]:
