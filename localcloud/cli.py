@@ -19,6 +19,7 @@ from localcloud.fc.instance import Identity
 from localcloud.fc.runtime import Functions, InvocationResult
 from localcloud.fc.template import TemplateError, read_template
 from localcloud.operator import CommandError, Operator
+from localcloud.scenario.event_files import event_in
 from localcloud.scenario.model import Scenario, ScenarioError, read_scenario
 from localcloud.scenario.player import Player, StoryStopped
 from localcloud.scenario.timeline import Timeline, verdicts_of
@@ -33,7 +34,25 @@ app = typer.Typer(
 )
 #: The story that brings a new cloud to where every file in ``events/`` ends as it expects.
 SEED = CHECKOUT / "events" / "scenarios" / "seed.yaml"
-_EXPECTED = (StoryStopped, ScenarioError, WorldError, CommandError, NotQuietError, TemplateError, FcError, OSError)
+#: What an env-file must hold for one function to be invoked.
+_NEEDED = ("CROSSPORT_DB", "PARTNER_ACCOUNT_ID", "PARTNER_ACCESS_KEY_ID", "PARTNER_ACCESS_KEY_SECRET")
+
+
+class EnvironmentFileError(ValueError):
+    """An env-file does not name what is needed; the message says what."""
+
+
+_EXPECTED = (
+    EnvironmentFileError,
+    StoryStopped,
+    ScenarioError,
+    WorldError,
+    CommandError,
+    NotQuietError,
+    TemplateError,
+    FcError,
+    OSError,
+)
 
 Database = Annotated[str | None, typer.Option("--db", help="Crossport's store; default: a new temporary file.")]
 Config = Annotated[Path | None, typer.Option("--config", help="The partner's configuration.", show_default=False)]
@@ -160,15 +179,18 @@ async def _invoke_at(name: str, payload: bytes, environment: dict[str, str], db:
     from localcloud.clock import Clock
     from localcloud.journal import Journal
 
-    injected = {key: value for key, value in environment.items() if key.startswith("CROSSPORT_")}
+    missing = [name for name in _NEEDED if not environment.get(name)]
+    if missing:
+        raise EnvironmentFileError(f"the env-file lacks {', '.join(missing)}")
+    ours = {key: value for key, value in environment.items() if key.startswith("CROSSPORT_")}
     if db is not None:
-        injected["CROSSPORT_DB"] = db
+        ours["CROSSPORT_DB"] = db
     identity = Identity(
         account_id=environment["PARTNER_ACCOUNT_ID"],
         access_key_id=environment["PARTNER_ACCESS_KEY_ID"],
         access_key_secret=environment["PARTNER_ACCESS_KEY_SECRET"],
     )
-    definitions = read_template(CHECKOUT / "s.yaml", injected, identity.account_id)
+    definitions = read_template(CHECKOUT / "s.yaml", ours, identity.account_id)
     clock = Clock()
     functions = Functions(
         definitions.values(),
@@ -176,7 +198,9 @@ async def _invoke_at(name: str, payload: bytes, environment: dict[str, str], db:
         clock=clock,
         journal=Journal(clock),
         send=lambda *_: None,
-        injected=injected,
+        # As the local cloud does it: a function gets the variables that s.yaml gives it, and the clock.
+        replaced=ours,
+        injected={name: ours[name] for name in ("CROSSPORT_CLOCK",) if name in ours},
     )
     try:
         return await functions.invoke(name, payload)
@@ -203,23 +227,6 @@ def error_of(answer: str) -> dict[str, Any]:
         document = {}
     message = str(document.get("errorMessage", answer)) if isinstance(document, dict) else answer
     return {"error": message, "verdicts": verdicts_of(message)}
-
-
-def event_in(file: Path) -> bytes:
-    """The event of a file: that of a catalogue entry (``event`` beside ``expect``), else the file's bytes as they are.
-
-    A catalogue entry may hold an event that is not JSON, as ``raw`` text.
-    """
-    content = file.read_bytes()
-    try:
-        document = json.loads(content)
-    except ValueError:
-        return content
-    if not isinstance(document, dict) or "expect" not in document:
-        return content
-    if "raw" in document:
-        return str(document["raw"]).encode()
-    return json.dumps(document["event"], ensure_ascii=False).encode()
 
 
 def read_env_file(file: Path) -> dict[str, str]:

@@ -33,6 +33,11 @@ class Listener:
         """``host:port`` as the SDKs want it."""
         return f"127.0.0.1:{self._port}"
 
+    @property
+    def plugged_in(self) -> bool:
+        """Whether clients are served now."""
+        return self._server is not None
+
     async def plug_in(self) -> None:
         """Bind and serve; returns when the port accepts connections. Raises OSError when it is taken."""
         if self._server is not None:

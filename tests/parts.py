@@ -16,12 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-CHECKS = (
-    (BIN / "ruff", "check", "--quiet", "."),
-    (BIN / "ruff", "format", "--check", "--quiet", "."),
-    (BIN / "lint-imports", "--no-cache"),
-    (BIN / "mypy",),
-)
+CHECKS = ("ruff check --quiet .", "ruff format --check --quiet .", "lint-imports --no-cache", "mypy")
 #: Part to the folders that it runs; only what exists is run.
 PARTS = {
     "unit and property": ("tests/unit", "tests/property", "tests/contract", "tests/integration"),
@@ -47,13 +42,14 @@ def checks() -> Result:
     """Run the static checks side by side; print what the failing ones say."""
     began = time.monotonic()
     running = [
-        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for command in CHECKS
+        subprocess.Popen(
+            [str(BIN / program), *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for program, *arguments in (check.split() for check in CHECKS)
     ]
     ok = True
-    for command, process in zip(CHECKS, running, strict=True):
+    for name, process in zip(CHECKS, running, strict=True):
         output, _ = process.communicate()
-        name = " ".join([command[0].name, *map(str, command[1:])])
         print(f"{name}: {'clean' if process.returncode == 0 else 'FAILED'}", flush=True)
         if process.returncode != 0:
             ok = False

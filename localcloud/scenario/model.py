@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 _DURATION = re.compile(r"(\d+)(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -62,6 +72,26 @@ class Sent(_Strict):
     raw: str = ""
 
 
+class Invoke(_Strict):
+    """One invocation of a function with the event in a file, as Function Compute does it and nobody else.
+
+    For events that come with ids of their own choice. ``file`` is named from the scenario's folder, and ``gives``
+    the verdicts that the function must answer with, one for each record.
+    """
+
+    function: str
+    file: Path
+    gives: list[str] = Field(min_length=1)
+
+    @field_validator("file")
+    @classmethod
+    def _beside_the_scenario(cls, file: Path, info: ValidationInfo) -> Path:
+        found: Path = (info.context or {}).get("folder", Path()) / file
+        if not found.is_file():
+            raise ValueError(f"there is no file {file}")
+        return found
+
+
 class Behind(_Strict):
     """Something that happens in the cloud without a call of the API: a lock, its lifting, a renewal."""
 
@@ -94,10 +124,11 @@ class Expected(_Strict):
     notices: list[Row] = Field(default_factory=list)
     events: list[Row] = Field(default_factory=list)
     findings: list[Row] = Field(default_factory=list)
+    outbox: list[Row] = Field(default_factory=list)
     mail: list[Mail] = Field(default_factory=list)
     #: Rows that must not be there, by list.
-    absent: dict[Literal["connections", "ledger", "notices", "events", "findings"], list[dict[str, Any]]] = Field(
-        default_factory=dict
+    absent: dict[Literal["connections", "ledger", "notices", "events", "findings", "outbox"], list[dict[str, Any]]] = (
+        Field(default_factory=dict)
     )
     #: Addresses that must have got no mail.
     no_mail: list[str] = Field(default_factory=list)
@@ -105,7 +136,7 @@ class Expected(_Strict):
     queues: dict[str, int] = Field(default_factory=dict)
 
 
-_ACTS = ("crossport", "send", "call", "forward", "behind", "unplug", "plug_in", "expect")
+_ACTS = ("crossport", "send", "invoke", "call", "forward", "behind", "unplug", "plug_in", "expect")
 
 
 class Step(_Strict):
@@ -115,6 +146,7 @@ class Step(_Strict):
     after: Duration = timedelta(minutes=1)
     crossport: list[str] = Field(default_factory=list)
     send: Sent | None = None
+    invoke: Invoke | None = None
     call: Call | None = None
     forward: Forward | None = None
     behind: Behind | None = None
@@ -146,7 +178,8 @@ class Scenario(_Strict):
 def read_scenario(file: Path) -> Scenario:
     """The scenario in a file. Raises ScenarioError with every mistake in it."""
     try:
-        return Scenario.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return Scenario.model_validate(document, context={"folder": file.parent})
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ScenarioError(f"{file.name}: {error}") from error
     except ValidationError as error:

@@ -13,13 +13,15 @@ from localcloud.eventbridge.patterns import Pattern
 from localcloud.eventbridge.rules import BUS, DEFAULT_BUS, Rule, Target
 from localcloud.operator import Operator
 from localcloud.scenario.acts import UNREACHABLE, ActError, body_of, call_vpc, send_message
+from localcloud.scenario.event_files import event_in
 from localcloud.scenario.expectations import Missed, no_row, one_mail, one_row
-from localcloud.scenario.model import Behind, Call, Expected, Forward, Row, Scenario, Sent, Step
+from localcloud.scenario.model import Behind, Call, Expected, Forward, Invoke, Row, Scenario, Sent, Step
+from localcloud.scenario.timeline import verdicts_of
 from localcloud.world import TENANT_BUS
 
 _VARIABLE = re.compile(r"\$([A-Z][A-Z0-9_]*)")
-Listing = Literal["connections", "ledger", "notices", "events", "findings"]
-LISTINGS: tuple[Listing, ...] = ("connections", "ledger", "notices", "events", "findings")
+Listing = Literal["connections", "ledger", "notices", "events", "findings", "outbox"]
+LISTINGS: tuple[Listing, ...] = ("connections", "ledger", "notices", "events", "findings", "outbox")
 
 
 class StoryStopped(Exception):  # noqa: N818  # what happened, as a person would say it
@@ -51,7 +53,14 @@ class Player:
             try:
                 await self._step(step)
             except (ActError, Missed, ValueError, LookupError) as error:
-                raise StoryStopped(f"step {number} of {len(steps)}, {step.title!r}: {error}") from error
+                raise StoryStopped(
+                    f"step {number} of {len(steps)}, {step.title!r}: {error}{self._unplugged()}"
+                ) from error
+
+    def _unplugged(self) -> str:
+        """Which endpoints are out of reach: the first thing to know when a story stops."""
+        out = [f"{name} at {one.address}" for name, one in self._cloud.listeners.items() if not one.plugged_in]
+        return f" (unplugged: {', '.join(out)})" if out else ""
 
     async def _step(self, step: Step) -> None:
         await self._cloud.advance(step.after)
@@ -66,6 +75,8 @@ class Player:
             await self._operator.run(*(self._filled(word) for word in step.crossport))
         elif step.send is not None:
             await self._send(step.send)
+        elif step.invoke is not None:
+            await self._invoke(step.invoke)
         elif step.call is not None:
             await self._call(step.call)
         elif step.forward is not None:
@@ -84,6 +95,14 @@ class Player:
         endpoint = f"http://{self._cloud.listeners['mns'].address}"
         key = self._key(self._cloud.world.partner.name)
         await asyncio.to_thread(send_message, key, endpoint, sent.queue, body)
+
+    async def _invoke(self, invoke: Invoke) -> None:
+        result = await self._cloud.functions.invoke(invoke.function, event_in(invoke.file))
+        answer = result.payload.decode("utf-8", "replace")
+        verdicts = [(v.get("verdict"), v.get("reason")) for v in verdicts_of(answer)]
+        if [verdict for verdict, _ in verdicts] != invoke.gives:
+            said = verdicts or answer
+            raise Missed(f"{invoke.function} made of {invoke.file.name} {said}, not {invoke.gives}")
 
     async def _call(self, call: Call) -> None:
         parameters = self._filled(call.parameters)

@@ -98,12 +98,13 @@ def sink() -> Iterator[Sink]:
             lambda: smtp.SMTP(sink, authenticator=sink.authenticate, auth_require_tls=False, loop=loop), "127.0.0.1", 0
         )
         sink.port = server.sockets[0].getsockname()[1]
-        ready.set()
         return server
 
     def run() -> None:
         asyncio.set_event_loop(loop)
         server = loop.run_until_complete(serve())
+        # Only once the loop runs for good: a stop that comes before would end the line above instead.
+        loop.call_soon(ready.set)
         loop.run_forever()
         server.close()
         loop.run_until_complete(server.wait_closed())

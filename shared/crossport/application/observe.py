@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crossport.application.actiontrail import CloudRecord, Meaning, meaning_of
 from crossport.application.commit import MAX_ROUNDS, read_port, save_of, told
@@ -31,6 +31,9 @@ from crossport.domain.decide import Decision, decide
 from crossport.domain.vocabulary import Verdict
 
 __all__ = ["CloudRecord", "observe"]
+
+#: How far an event's time may lie ahead of our clock.
+LONGEST_LEAD = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,9 @@ class _Batch:
             self._dismiss(number, record, "failed_call", error_code=record.error_code)
         elif not meaning.port_id and not meaning.vbr_id:
             self._dismiss(number, record, "no_subject")
+        elif record.at > self._clock.now() + LONGEST_LEAD:
+            # A date far ahead would close the past of its connection: nothing true could be said of it any more.
+            self._settle(number, record, Verdict.REJECTED, "time_in_future", claims=False)
         else:
             return meaning
         return None
@@ -147,6 +153,9 @@ class _Batch:
         if record.account_id not in self._own:
             if self._store.tenant(record.account_id) is None:
                 return self._settle(number, record, Verdict.REJECTED, "unknown_account", claims=False)
+            if not meaning.port_id:
+                # There is nothing to read, and what a tenant says of a VBR is not kept.
+                return self._settle(number, record, Verdict.IGNORED, "unknown_vbr", claims=True)
             return self._ask(number, one, observations=False)
         if meaning.circuit_id:
             circuit = loaded.circuits.get(meaning.circuit_id)

@@ -76,11 +76,12 @@ def _findings(
     port: PortObservation, circuit: Circuit, tenant: Tenant | None, connection: Connection, policy: Policy
 ) -> list[Finding]:
     vlan_id, spec = port.vlan_id or 0, port.spec or ""
-    taken = (*vlan_free(vlan_id, circuit), *zero_vlan_alone(vlan_id, circuit, policy))
+    out_of_range = tuple(vlan_in_range(vlan_id))
+    taken = () if out_of_range else (*vlan_free(vlan_id, circuit), *zero_vlan_alone(vlan_id, circuit, policy))
     codes = [
         *(["port_without_contract"] if tenant is None or not connection.contract_number else []),
         *(["vlan_clash"] if taken else []),
-        *(refusal.code for refusal in vlan_in_range(vlan_id)),
+        *(refusal.code for refusal in out_of_range),
         *(refusal.code for refusal in spec_allowed(spec, policy)),
         *(refusal.code for refusal in order_mode_allowed(port.order_mode or "", policy)),
         *(["over_capacity"] if tuple(within_capacity(spec, circuit)) else []),

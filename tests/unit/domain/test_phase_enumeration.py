@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -247,7 +248,7 @@ def _after(*observations: Observation, order_mode: str = OrderMode.TENANT_PAYS) 
     return connection(port=port, vbrs=vbrs, terms=terms)
 
 
-RUNNING = {"acceptance": "Confirmed", "status": "Enabled"}
+RUNNING: dict[str, Any] = {"acceptance": "Confirmed", "status": "Enabled"}
 
 
 @pytest.mark.parametrize(

@@ -50,20 +50,15 @@ def acs3(
     }
     names = sorted(name for name in headers if name != leave_out)
     lines = "".join(f"{name}:{headers[name]}\n" for name in names)
-    canonical = "\n".join(
-        ["POST", "/", signed_query, lines, ";".join(names), headers["x-acs-content-sha256"]]
-    )
+    canonical = "\n".join(["POST", "/", signed_query, lines, ";".join(names), headers["x-acs-content-sha256"]])
     signature = acs3_signature(canonical, key.access_key_secret)
     headers["authorization"] = (
-        f"ACS3-HMAC-SHA256 Credential={key.access_key_id},"
-        f"SignedHeaders={';'.join(names)},Signature={signature}"
+        f"ACS3-HMAC-SHA256 Credential={key.access_key_id},SignedHeaders={';'.join(names)},Signature={signature}"
     )
     return Received(method="POST", path="/", query=query, headers=headers, body=body)
 
 
-def mns(
-    key: AccessKey, *, date: str = "Tue, 24 Nov 2026 11:10:47 GMT", body: bytes = b"<Message/>"
-) -> Received:
+def mns(key: AccessKey, *, date: str = "Tue, 24 Nov 2026 11:10:47 GMT", body: bytes = b"<Message/>") -> Received:
     headers = {
         "content-md5": base64.b64encode(hashlib.md5(body).hexdigest().encode()).decode(),
         "content-type": "text/xml;charset=UTF-8",
@@ -71,9 +66,7 @@ def mns(
         "host": "127.0.0.1:8081",
         "x-mns-version": "2015-06-06",
     }
-    unsigned = Received(
-        method="GET", path="/queues/orders/messages", query="waitseconds=2", headers=headers, body=body
-    )
+    unsigned = Received(method="GET", path="/queues/orders/messages", query="waitseconds=2", headers=headers, body=body)
     headers["authorization"] = f"MNS {key.access_key_id}:{mns_signature(unsigned, key.access_key_secret)}"
     return unsigned
 
@@ -168,9 +161,7 @@ def test_a_nonce_is_remembered_while_its_request_could_be_repeated(directory: Di
         ("x-acs-security-token", "temporary", "InvalidSecurityToken.MismatchWithAccessKey"),
     ],
 )
-def test_malformed_headers_are_named(
-    verifier: Verifier, key: AccessKey, header: str, value: str, code: str
-) -> None:
+def test_malformed_headers_are_named(verifier: Verifier, key: AccessKey, header: str, value: str, code: str) -> None:
     request = acs3(key)
     assert refusal(verifier, replace(request, headers={**request.headers, header: value})) == (code, 400)
 
