@@ -245,6 +245,24 @@ def parse_message(body: Any) -> Message | list[Problem]:
     return beyond or message
 
 
+class _Addressee(BaseModel):
+    account_id: Uid
+    client_order_id: Name
+
+
+def addressee(body: Any) -> tuple[str, str]:
+    """``account_id`` and ``client_order_id`` of an order message that was not understood; both "" unless both are
+    well formed: then the orderer can be told what is wrong."""
+    kind = body.get("type") if isinstance(body, dict) else None
+    if not isinstance(kind, str) or not kind.startswith("order."):
+        return "", ""
+    try:
+        known = _Addressee.model_validate(body)
+    except ValidationError:
+        return "", ""
+    return known.account_id, known.client_order_id
+
+
 def _beyond_fields(body: dict[Any, Any]) -> Iterator[Problem]:
     """Problems that lie between fields; seen here, so that they are told together with those of the fields."""
     kind = body.get("type")

@@ -101,7 +101,7 @@ def _row(effect: Effect) -> OutboxRow:
             kind=effect.kind,
             target=REPLIES_TARGET,
             payload=effect.details,
-            connection_id=effect.connection_id,
+            connection_id=effect.connection_id or None,
         )
     return OutboxRow(
         key=effect.key, kind=effect.kind, target="cloud", payload=effect.details, connection_id=effect.connection_id

@@ -173,6 +173,11 @@ class Connection:
         changes = [request.vlan_id for request in self.requests if request.vlan_id is not None]
         return changes[-1] if changes else self.terms.vlan_id
 
+    @property
+    def expired(self) -> bool:
+        """Whether the order waited so long that we took it back ourselves."""
+        return any(request.request_id == expiry_id(self.connection_id) for request in self.requests)
+
     def request(self, kind: RequestKind) -> Request | None:
         """The latest accepted request of this kind, or None."""
         return next((request for request in reversed(self.requests) if request.kind is kind), None)
@@ -229,6 +234,11 @@ def connection_id_for(account_id: str, kind: str, key: str) -> str:
     """
     digest = hashlib.sha256(f"{account_id}\n{kind}\n{key}".encode()).hexdigest()
     return f"conn-{digest[:16]}"
+
+
+def expiry_id(connection_id: str) -> str:
+    """The id of our own request that takes an order back when its hold has timed out."""
+    return f"hold-expired:{connection_id}"
 
 
 def token_of(connection_id: str) -> str:

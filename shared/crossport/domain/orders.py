@@ -23,7 +23,7 @@ from crossport.domain.checks import (
 )
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Milestone, Refusal, Terms, connection_id_for
-from crossport.domain.decide import Decision, conclude
+from crossport.domain.decide import Decision, Finding, conclude
 from crossport.domain.effects import gates, ready_to_push
 from crossport.domain.errors import aware
 from crossport.domain.policy import Policy
@@ -149,8 +149,17 @@ def decide_order(
     )
     connection = _intended(connection, policy)
     return OrderDecision(
-        decision=conclude(None, connection, policy), hold=hold, circuit=circuit.hold(vlan_id, hold.mbps)
+        decision=conclude(None, connection, policy, findings=_findings(order)),
+        hold=hold,
+        circuit=circuit.hold(vlan_id, hold.mbps),
     )
+
+
+def _findings(order: Order) -> tuple[Finding, ...]:
+    """What a person should look at although the order may be filled: the partner's own UID is a warning (ruling 11)."""
+    if order.tenant_uid != order.account_id:
+        return ()
+    return (Finding(code="tenant_is_partner", subject=order.tenant_uid, details={"account_id": order.account_id}),)
 
 
 def decide_milestone(connection: Connection, milestone: Milestone, policy: Policy) -> Decision:
@@ -164,7 +173,8 @@ def decide_milestone(connection: Connection, milestone: Milestone, policy: Polic
 
 def _intended(connection: Connection, policy: Policy) -> Connection:
     """The connection, its create call intended once order and gates are there, in whatever order they came."""
-    if connection.intended_at is None and not connection.refusals and ready_to_push(connection, policy):
+    over = bool(connection.refusals) or connection.withdrawn_at is not None
+    if connection.intended_at is None and not over and ready_to_push(connection, policy):
         reached = (connection.milestone(name) for name in gates(policy))
         times = [milestone.at for milestone in reached if milestone is not None]
         return replace(connection, intended_at=max([connection.created_at, *times]))
@@ -198,8 +208,6 @@ def _of_tenant(
 ) -> Iterator[Refusal]:
     uid = order.tenant_uid
     yield from tenant_uid_valid(uid)
-    if uid == order.account_id:
-        yield Refusal(code="tenant_is_partner", message="the tenant's UID is the partner's own account", subject=uid)
     if tenant is None:
         yield Refusal(code="tenant_unknown", message=f"no tenant {uid} is on record", subject=uid)
     else:

@@ -61,6 +61,10 @@ def _moot_attach(_effect: Effect, _connection: Connection, phase: Phase, _policy
     return None if phase in ALIVE else f"phase_is_{phase}"
 
 
+def _moot_cease(_effect: Effect, _connection: Connection, phase: Phase, _policy: Policy) -> str | None:
+    return None if phase is Phase.RELEASING else f"phase_is_{phase}"
+
+
 def _moot_create(_effect: Effect, connection: Connection, phase: Phase, _policy: Policy) -> str | None:
     if connection.port is not None:
         return "port_exists"
@@ -82,6 +86,9 @@ _MOOT: dict[str, Callable[[Any, Connection, Phase, Policy], str | None]] = {
     "resumed": _moot_resumed,
     "paid_until": _moot_paid_until,
     "violation": _moot_violation,
+    "spec_change": _moot_enabled,
+    "vlan_change": _moot_enabled,
+    "cease": _moot_cease,
     "create_port": _moot_create,
     "convert_vbr": _moot_create,
     "pay_port": _moot_pay,

@@ -22,6 +22,8 @@ def notices_of(connection: Connection) -> Iterator[Notice]:
         yield from _tell(connection, "order_refused", _BOTH, "", reasons=[r.code for r in connection.refusals])
     if connection.failure is not None:
         yield from _tell(connection, "provisioning_failed", (Party.PARTNER,), "", reasons=[connection.failure.code])
+    if connection.expired:
+        yield from _tell(connection, "order_expired", _BOTH, "")
     port = connection.port
     if port is None:
         return
