@@ -58,10 +58,9 @@ def spec_allowed(spec: str, policy: Policy) -> Iterator[Refusal]:
     """Rule 6: the spec is one of the API's eleven, offered here, and approved when it is above 1G."""
     if spec not in MBPS:
         yield Refusal(code="spec_unknown", message=f"{spec} is not a spec of the API", subject=spec)
-        return
-    if spec not in policy.specs:
+    elif spec not in policy.specs:
         yield Refusal(code="spec_not_offered", message=f"{spec} is not offered here", subject=spec)
-    if spec in NEEDS_APPROVAL and not policy.approved_above_1g:
+    elif spec in NEEDS_APPROVAL and not policy.approved_above_1g:
         yield Refusal(code="spec_needs_approval", message=f"{spec} needs the account manager's approval", subject=spec)
 
 

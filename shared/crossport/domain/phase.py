@@ -100,6 +100,14 @@ def _offer_taken_back(view: _View) -> bool:
     return view.connection.port is None or _offer_ended(view)
 
 
+def in_service(view: _View) -> bool:
+    """Rule 13: Confirmed, Enabled, and a conforming VBR lives (or is attested, ruling 8).
+
+    A lock of ``BusinessStatus`` has matched ``suspended`` before this is asked.
+    """
+    return view.confirmed() and view.enabled() and view.vbr_lives()
+
+
 #: First match wins. Each condition reads merged facts and our own recorded acts, nothing else.
 PHASES: tuple[tuple[Phase, Callable[[_View], bool]], ...] = (
     (Phase.REJECTED, lambda v: bool(v.connection.refusals)),
@@ -109,7 +117,7 @@ PHASES: tuple[tuple[Phase, Callable[[_View], bool]], ...] = (
     (Phase.RELEASED, lambda v: v.deleted()),
     (Phase.RELEASING, lambda v: v.connection.cease_recorded_at is not None or v.status() == "Canceled"),
     (Phase.SUSPENDED, lambda v: suspension(v.connection, v.window) is not None),
-    (Phase.ACTIVE, lambda v: v.confirmed() and v.enabled() and v.vbr_lives()),
+    (Phase.ACTIVE, in_service),
     (Phase.ENABLED, lambda v: v.confirmed() and v.enabled()),
     (Phase.ACCEPTED, lambda v: v.confirmed()),
     (Phase.OFFERED, lambda v: v.connection.port is not None),

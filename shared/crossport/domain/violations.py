@@ -29,11 +29,12 @@ def violations_of(connection: Connection, window: timedelta) -> tuple[Violation,
 
     Circuit-wide ones (a VLAN clash, over capacity) need other connections and are found by reconciliation.
     """
-    found = [*_of_vbrs(connection, window), *_of_port(connection), *_unknown(connection)]
+    found = [*one_vbr_a_port(connection, window), *as_agreed(connection), *_unknown(connection)]
     return tuple(sorted(found))
 
 
-def _of_vbrs(connection: Connection, window: timedelta) -> list[Violation]:
+def one_vbr_a_port(connection: Connection, window: timedelta) -> list[Violation]:
+    """Rule 14: one live VBR, the tenant's, with the port's VLAN ID. What else hangs on the port is flagged."""
     live = connection.live_vbrs(window)
     accepted = connection.accepted_vbr(window)
     found = []
@@ -74,7 +75,8 @@ def _misfit(connection: Connection, vbr: VbrFacts) -> list[Violation]:
     return found
 
 
-def _of_port(connection: Connection) -> list[Violation]:
+def as_agreed(connection: Connection) -> list[Violation]:
+    """Rule 15 and the terms: the port has the tenant, VLAN ID, circuit and order mode that were agreed."""
     port = connection.port
     if port is None:
         return []

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-from crossport.application.commands.desk import Desk, Done, Task, completion
+from crossport.application.commands.desk import TICK, Desk, Done, Task, completion, shifted
 from crossport.application.commit import MAX_ROUNDS
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import CloudFailure, OutboxState
-from crossport.domain.connection import Connection
+from crossport.domain.cool_down import cool_down_ends
 from crossport.domain.decide import conclude
 from crossport.domain.facts import port_gone
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
-from crossport.domain.vocabulary import Acceptance, Presence, Source
-
-#: The cloud keeps the VLAN ID of a terminated VBR for so long (API reference, ModifyVirtualBorderRouterAttribute).
-CLOUD_COOL_DOWN = timedelta(days=7)
+from crossport.domain.teardown import TeardownStep, next_step
+from crossport.domain.vocabulary import Acceptance, Source
 
 
 def withdraw_port(desk: Desk, task: Task) -> Done:
@@ -26,17 +22,19 @@ def withdraw_port(desk: Desk, task: Task) -> Done:
     """
     leased, connection = task.leased, task.connection
     if connection.port_id is None:
-        return desk.wait(leased, "waiting:port") if connection.intended_at else desk.dropped(leased, "no_port")
+        return _unless_created(desk, task) or desk.done(leased, "no_port")
     read, seen = desk.read(task)
     if read.port is None or (connection.port is not None and connection.port.deleted):
         return desk.observed(leased, connection, seen, completion(leased, OutboxState.DONE, "gone_already"))
     if read.port.acceptance == Acceptance.CONFIRMED:
         return desk.observed(leased, connection, seen, completion(leased, OutboxState.DROPPED, "accepted_meanwhile"))
-    if read.port.status == "Enabled":
-        return _terminate(desk, task, seen)
-    if read.port.status == "Terminating":
-        return _again(desk, task, seen, "waiting:terminated")
-    return _delete(desk, task, seen, blocked="withdraw_blocked")
+    match next_step(read.port.status, has_vbrs=False):
+        case TeardownStep.TERMINATE_PORT:
+            return _terminate(desk, task, seen)
+        case TeardownStep.WAIT:
+            return _again(desk, task, seen, "waiting:terminated")
+        case _:
+            return _delete(desk, task, seen, blocked="withdraw_blocked")
 
 
 def end_port(desk: Desk, task: Task) -> Done:
@@ -47,18 +45,22 @@ def end_port(desk: Desk, task: Task) -> Done:
     read, seen = desk.read(task)
     if read.port is None or (connection.port is not None and connection.port.deleted):
         return desk.observed(leased, connection, seen, completion(leased, OutboxState.DONE, "gone_already"))
-    for vbr in read.vbrs:
-        return _end_vbr(desk, task, seen, vbr)
-    if read.port.status == "Enabled":
-        return _terminate(desk, task, seen)
-    if read.port.status == "Terminating":
-        return _again(desk, task, seen, "waiting:terminated")
-    return _delete(desk, task, seen, blocked="end_blocked")
+    match next_step(read.port.status, has_vbrs=bool(read.vbrs)):
+        case TeardownStep.END_VBR:
+            return _end_vbr(desk, task, seen, read.vbrs[0])
+        case TeardownStep.TERMINATE_PORT:
+            return _terminate(desk, task, seen)
+        case TeardownStep.WAIT:
+            return _again(desk, task, seen, "waiting:terminated")
+        case _:
+            return _delete(desk, task, seen, blocked="end_blocked")
 
 
 def release_hold(desk: Desk, task: Task) -> Done:
     """Give VLAN IDs and bandwidth back once the port is gone and both cool-downs are over (ruling 15)."""
     leased = task.leased
+    if task.connection.port is None and (waiting := _unless_created(desk, task)) is not None:
+        return waiting
     for _ in range(MAX_ROUNDS):
         stored = desk.store.get(task.connection.connection_id)
         if stored is None:
@@ -87,23 +89,6 @@ def release_hold(desk: Desk, task: Task) -> Done:
         if desk.saved(stored, decision, ending, release=tuple(holds), circuit=circuit):
             return ending, True
     return desk.wait(leased, "contended")
-
-
-def cool_down_ends(connection: Connection, ours: timedelta) -> datetime | None:
-    """When the VLAN ID may be used again; None at once: an offer never accepted leaves nothing behind (ruling 15).
-
-    Ours runs from the last time that the port or a VBR was seen; the cloud's, 7 days, from a VBR's termination.
-    """
-    port = connection.port
-    if port is None or (not port.confirmed and not connection.vbrs):
-        return None
-    seen = [e.at for e in port.presence.entries if e.value == Presence.PRESENT] or [port.first_seen]
-    for vbr in connection.vbrs:
-        seen += [e.at for e in vbr.presence.entries if e.value == Presence.PRESENT]
-    ends = [max(seen) + ours]
-    for vbr in connection.vbrs:
-        ends += [e.at + CLOUD_COOL_DOWN for e in vbr.status.runs() if e.value == "terminated"]
-    return max(ends)
 
 
 def _terminate(desk: Desk, task: Task, seen: tuple[Observation, ...]) -> Done:

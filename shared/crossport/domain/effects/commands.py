@@ -34,8 +34,13 @@ def _provisioning(connection: Connection, policy: Policy) -> Iterator[Command]:
     ours_to_pay = connection.origin is Origin.ORDER and connection.terms.order_mode == OrderMode.PARTNER_PAYS
     if port is not None and ours_to_pay and (policy.partner_pays_at == "created" or port.confirmed):
         yield _command(connection, "pay_port")
-    if port is not None and port.confirmed and connection.migration is not None:
+    if attach_due(connection):
         yield _command(connection, "attach_vbr")
+
+
+def attach_due(connection: Connection) -> bool:
+    """Rule 16: the VBR is attached by the partner, after its port was made from it and the tenant has confirmed it."""
+    return connection.migration is not None and connection.port is not None and connection.port.confirmed
 
 
 def _changes(connection: Connection) -> Iterator[Command]:
