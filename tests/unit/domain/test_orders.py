@@ -11,6 +11,7 @@ import pytest
 
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import token_of
+from crossport.domain.effects import Command
 from crossport.domain.errors import NaiveTimeError
 from crossport.domain.orders import Contract, Hold, Order, OrderDecision, Tenant, decide_milestone, decide_order
 from crossport.domain.policy import Policy
