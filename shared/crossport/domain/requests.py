@@ -20,6 +20,7 @@ from crossport.domain.checks import (
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Refusal, Request
 from crossport.domain.decide import Decision, conclude
+from crossport.domain.effects.replies import fulfilled
 from crossport.domain.orders import Hold
 from crossport.domain.phase import phase_of
 from crossport.domain.policy import Policy
@@ -31,6 +32,7 @@ from crossport.domain.vocabulary import Phase, RequestKind
 _OVER = frozenset({Phase.REJECTED, Phase.FAILED, Phase.WITHDRAWN, Phase.DECLINED, Phase.RELEASED})
 #: Phases in which a port can be changed: it is the tenant's and works, or could.
 _CHANGEABLE = frozenset({Phase.OFFERED, Phase.ACCEPTED, Phase.ENABLED, Phase.ACTIVE})
+_CHANGES = frozenset({RequestKind.CHANGE_SPEC, RequestKind.CHANGE_VLAN})
 #: Phases in which an order or offer can still be taken back.
 _CANCELLABLE = frozenset({Phase.ORDERED, Phase.PROVISIONING, Phase.OFFERED})
 
@@ -103,6 +105,11 @@ def _changeable(case: _Case) -> Iterator[Refusal]:
         yield Refusal(code="phase_forbids_change", message=message, subject=case.phase)
     if case.connection.request(RequestKind.CEASE) is not None:
         yield Refusal(code="cease_recorded", message="the end of the service is recorded")
+    for pending in case.connection.requests:
+        if pending.kind in _CHANGES and not fulfilled(case.connection, pending):
+            # One change at a time: what each of them holds and gives back is then never in doubt.
+            message = f"{pending.kind} {pending.request_id} has not taken effect yet"
+            yield Refusal(code="change_pending", message=message, subject=pending.request_id)
     if not case.request.forced:
         for violation in violations_of(case.connection, case.policy.consistency_window):
             yield Refusal(code="violation_open", message=violation.evidence, subject=violation.key)

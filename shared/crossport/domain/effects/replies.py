@@ -24,7 +24,7 @@ def replies_of(connection: Connection, policy: Policy) -> Iterator[Reply]:
         if request.request_id == expiry_id(connection.connection_id):
             continue
         yield reply(connection, request.request_id, "accepted")
-        if _fulfilled(connection, request):
+        if fulfilled(connection, request):
             yield reply(connection, request.request_id, "completed")
 
 
@@ -95,7 +95,7 @@ def ever_active(connection: Connection) -> bool:
     return any(VBR_UP in vbr.status.values() and connection.ever_conformed(vbr) for vbr in connection.vbrs)
 
 
-def _fulfilled(connection: Connection, request: Request) -> bool:
+def fulfilled(connection: Connection, request: Request) -> bool:
     """Whether what was asked for was seen to be so, after it was asked for. Monotone."""
     port = connection.port
     if port is None:
