@@ -11,11 +11,12 @@ import typer
 from crossport.cli.administration import apply, contracts_app, migrate, tenants_app
 from crossport.cli.failures import MISUSE, RUNTIME_FAILURE, MisuseError, complain, detail
 from crossport.cli.listings import connections_app, events_app, findings_app, ledger_app, notices_app, outbox_app
+from crossport.cli.orders import orders_app
 from crossport.cli.vlans import vlans_app
 from crossport.domain.errors import CrossportError
 
 #: Codes of errors that mean the command or its input is wrong, not the world.
-_MISUSES = frozenset({MisuseError.code, "configuration_invalid", "unknown_store"})
+_MISUSES = frozenset({MisuseError.code, "configuration_invalid", "orders_invalid", "unknown_store"})
 
 app = typer.Typer(
     name="crossport",
@@ -33,6 +34,7 @@ app.add_typer(notices_app, name="notices")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(events_app, name="events")
 app.add_typer(findings_app, name="findings")
+app.add_typer(orders_app, name="orders")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(tenants_app, name="tenants")
 
