@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from crossport.application.commands.desk import TICK, Desk, Done, Task, completion, shifted
 from crossport.application.commit import MAX_ROUNDS
 from crossport.application.errors import CloudCallError
@@ -12,6 +14,9 @@ from crossport.domain.facts import port_gone
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.teardown import TeardownStep, next_step
 from crossport.domain.vocabulary import Acceptance, Source
+
+#: A create call that began before the withdrawal was recorded has ended by then: longer than a relay's lease.
+CREATE_MAY_LAST = timedelta(minutes=3)
 
 
 def withdraw_port(desk: Desk, task: Task) -> Done:
@@ -89,6 +94,31 @@ def release_hold(desk: Desk, task: Task) -> Done:
         if desk.saved(stored, decision, ending, release=tuple(holds), circuit=circuit):
             return ending, True
     return desk.wait(leased, "contended")
+
+
+def _unless_created(desk: Desk, task: Task) -> Done | None:
+    """None once it is sure that a withdrawn order has no port; else the wait, or the port that was found.
+
+    A create call whose answer was lost may have happened, and one that was under way may still: the cloud is asked,
+    and believed only when no call can be on its way and no list can lag any more.
+    """
+    leased, connection = task.leased, task.connection
+    if connection.intended_at is None:
+        return None
+    if connection.withdrawn_at is None:
+        return desk.wait(leased, "waiting:port")
+    found = desk.cloud().find_port(
+        account_id=connection.account_id,
+        region=connection.region,
+        circuit_id=connection.circuit_id,
+        vlan_id=connection.terms.vlan_id,
+        tenant_uid=connection.tenant_uid,
+    )
+    if found.port is not None:
+        ending, _ = desk.wait(leased, "waiting:port")
+        return desk.observed(leased, connection, shifted(found, task.policy), ending)
+    sure = connection.withdrawn_at + CREATE_MAY_LAST + task.policy.consistency_window
+    return desk.wait(leased, "maybe_created", max(sure, desk.clock.now() + TICK)) if found.date < sure else None
 
 
 def _terminate(desk: Desk, task: Task, seen: tuple[Observation, ...]) -> Done:
