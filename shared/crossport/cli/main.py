@@ -12,6 +12,7 @@ from crossport.cli.administration import apply, contracts_app, migrate, tenants_
 from crossport.cli.failures import MISUSE, RUNTIME_FAILURE, MisuseError, complain, detail
 from crossport.cli.listings import connections_app, events_app, findings_app, ledger_app, notices_app, outbox_app
 from crossport.cli.orders import orders_app
+from crossport.cli.rules import rules_app
 from crossport.cli.vlans import vlans_app
 from crossport.domain.errors import CrossportError
 
@@ -37,6 +38,7 @@ app.add_typer(findings_app, name="findings")
 app.add_typer(orders_app, name="orders")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(tenants_app, name="tenants")
+app.add_typer(rules_app, name="rules")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -50,7 +50,7 @@ def within_capacity(spec: str, circuit: Circuit, *, present_mbps: int = 0, held_
         return
     more, free = max(MBPS[spec], present_mbps) - held_mbps, circuit.free_mbps
     if more > free:
-        message = f"{spec} needs {more} Mbit/s more; {max(free, 0)} Mbit/s are free"
+        message = f"{spec} takes {more} Mbit/s more, which exceeds the {max(free, 0)} Mbit/s that are free"
         yield Refusal(code="capacity_exceeded", message=message, subject=spec)
 
 
