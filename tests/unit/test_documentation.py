@@ -30,10 +30,12 @@ _GIVES_A_REASON = re.compile(r"_moot\w*|moot|_objection|_code")
 #: Tables that hold codes, as the values of a dict or leading its tuples: file and name.
 _TABLES = {
     ("domain/adoption.py", "checks"), ("domain/violations.py", "pairs"),
-    ("entrypoints/messages.py", "_BY_KIND"), ("entrypoints/messages.py", "_BY_FIELD"),
+    ("adapters/messages.py", "_BY_KIND"), ("adapters/messages.py", "_BY_FIELD"),
 }  # fmt: skip
 #: What operators type wrong; nothing that an input, an outbox row or a finding ever ends with.
-_OF_COMMANDS = {"error", "misuse", "no_database", "unknown_id"}
+_OF_COMMANDS = {
+    "duplicate_id", "error", "misuse", "no_database", "orders_interrupted", "orders_invalid", "unknown_id",
+}  # fmt: skip
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
 _TICKED = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -30,6 +30,7 @@ from tests.unit.adapters.notice_samples import (
     offered,
     ordered,
     render_samples,
+    saw_port,
     saw_vbr,
     states,
     tenant,
@@ -346,7 +347,8 @@ def test_a_vlan_change_shows_both_ids_and_warns_of_the_outage_when_it_was_forced
     assert told.subject.startswith("Outage ahead")
     for sentence in ("Old VLAN ID: 120", "New VLAN ID: 300", "VBR vbr-1 shows VLAN ID 300", "not a line fault"):
         assert sentence in told.text
-    twice = asked(states()["new VLAN ID by force"], RequestKind.CHANGE_VLAN, "CR-2", vlan_id=301, forced="again")
+    renumbered = after(states()["new VLAN ID by force"], saw_port(21, vlan_id=300))
+    twice = asked(renumbered, RequestKind.CHANGE_VLAN, "CR-2", vlan_id=301, forced="again")
     text = rendered(twice, "vlan_change", Party.TENANT).text
     assert "Old VLAN ID: 300" in text
     assert "New VLAN ID: 301" in text
