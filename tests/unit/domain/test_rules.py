@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 import crossport
+from crossport.adapters.credentials import Credentials
+from crossport.adapters.vpc.cloud import VpcCloud, _Place
 from crossport.domain.billing import BILLING_ZONE, charges_of, periods, port_fee_sides
 from crossport.domain.checks import (
     circuit_fit,
@@ -44,6 +46,7 @@ from crossport.domain.teardown import TeardownStep, next_step
 from crossport.domain.trust import may_speak
 from crossport.domain.violations import violations_of
 from crossport.domain.vocabulary import Flow, OrderMode, Phase, Presence
+from tests.fakes.manual_clock import ManualClock
 from tests.unit.domain.examples import (
     NOW,
     PARTNER,
@@ -303,10 +306,14 @@ def test_acceptance_is_the_tenants_so_no_adapter_names_that_operation() -> None:
 
 
 def test_acceptance_is_the_tenants_and_the_client_refuses_to_make_that_call() -> None:
-    from crossport.adapters.vpc import sdk
+    def credentials(_account_id: str) -> Credentials:
+        raise AssertionError("no client is made for a call that is not ours")
 
-    with pytest.raises(ValueError, match="the tenant's to call"):
-        sdk.call(None, "confirm_physical_connection", {})
+    cloud = VpcCloud(credentials=credentials, endpoint="127.0.0.1:1", clock=ManualClock(NOW))
+    place = _Place(PARTNER, "us-east-1")
+    for action in ("confirm_physical_connection", "open_physical_connection_service"):
+        with pytest.raises(ValueError, match="the tenant's to call"):
+            cloud._call(place, action, {}, write=True, hidden="")
 
 
 ACTIVE: dict[str, Any] = {"acceptance": "Confirmed", "status": "Enabled"}

@@ -14,6 +14,7 @@ from crossport.adapters.vpc import answers, sdk
 from crossport.adapters.vpc.failures import DRY_RUN_PASSED, bad_answer, translate
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, Read
+from crossport.domain.rights import partner_may_call
 from crossport.domain.vocabulary import Acceptance
 
 Checked = TypeVar("Checked", bound=BaseModel)
@@ -213,6 +214,8 @@ class VpcCloud:
     def _call(
         self, place: _Place, action: str, parameters: dict[str, Any], *, write: bool, hidden: str
     ) -> tuple[datetime, Any]:
+        if not partner_may_call(_documented(action)):
+            raise ValueError(f"{_documented(action)} is the tenant's to call, never the partner's (rule 12)")
         client = self._client(place)
         failed: CloudCallError | None = None
         try:

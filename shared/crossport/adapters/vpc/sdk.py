@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crossport.adapters.credentials import Credentials
-from crossport.domain.rights import partner_may_call
 
 
 def is_loopback(endpoint: str) -> bool:
@@ -59,15 +58,12 @@ def make_client(
 def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
     """Call an operation by its Python name; absent parameters (None) are not sent, 0 and False are.
 
-    Raises the SDK's exceptions, all of them subclasses of ``Tea.exceptions.TeaException``, and ValueError for an
-    operation that is the tenant's alone (rule 12).
+    Raises the SDK's exceptions, all of them subclasses of ``Tea.exceptions.TeaException``.
     """
     from alibabacloud_vpc20160428 import models
     from darabonba.runtime import RuntimeOptions
 
     name = "".join(word.capitalize() for word in operation.split("_"))
-    if not partner_may_call(name):
-        raise ValueError(f"{name} is the tenant's to call, never the partner's")
     request = getattr(models, f"{name}Request")(**parameters)
     return getattr(client, f"{operation}_with_options")(request, RuntimeOptions())
 
