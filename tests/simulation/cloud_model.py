@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from crossport.application.actiontrail import CloudRecord
 from crossport.application.errors import CloudCallError
-from crossport.application.ports import Answer, CloudFailure, CreatePort, Read, VbrRead
+from crossport.application.ports import Answer, CloudFailure, CreatePort, Read
 from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.vocabulary import OrderMode, Presence, Source
 from tests.fakes.manual_clock import ManualClock
@@ -305,11 +305,6 @@ class CloudModel:
         action = "DeletePhysicalConnection"
         return self._suffer(action, lambda: self.delete(self.ports[port_id], account_id), token)
 
-    def recover_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
-        """See ``application.ports.Cloud``."""
-        action = "RecoverPhysicalConnection"
-        return self._suffer(action, lambda: self.recover(self._own(action, account_id, port_id), account_id), token)
-
     def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
         """See ``application.ports.Cloud``."""
         return self._suffer(
@@ -325,24 +320,6 @@ class CloudModel:
             lambda: self.drop_vbr(self.vbrs[vbr_id], account_id),
             token,
         )
-
-    def set_vbr_bandwidth(
-        self, *, account_id: str, region: str, vbr_id: str, bandwidth_mbps: int, token: str
-    ) -> Answer:
-        """Of migrations, which the simulation has none of."""
-        raise NotImplementedError
-
-    def create_from_vbr(self, *, account_id: str, region: str, vbr_id: str, order_mode: str, token: str) -> Answer:
-        """Of migrations, which the simulation has none of."""
-        raise NotImplementedError
-
-    def attach_vbr(self, *, account_id: str, region: str, vbr_id: str, port_id: str, token: str) -> Answer:
-        """Of migrations, which the simulation has none of."""
-        raise NotImplementedError
-
-    def read_vbr(self, *, account_id: str, region: str, vbr_id: str) -> VbrRead:
-        """Of migrations, which the simulation has none of."""
-        raise NotImplementedError
 
     def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:
         """See ``application.ports.Cloud``; what is shown may lag behind what is so."""
