@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import Coroutine
 from datetime import timedelta, timezone
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -36,6 +37,15 @@ app = typer.Typer(
 SEED = CHECKOUT / "events" / "scenarios" / "seed.yaml"
 #: What an env-file must hold for one function to be invoked.
 _NEEDED = ("CROSSPORT_DB", "PARTNER_ACCOUNT_ID", "PARTNER_ACCESS_KEY_ID", "PARTNER_ACCESS_KEY_SECRET")
+
+
+class Service(StrEnum):
+    """What can be unplugged."""
+
+    VPC = "vpc"
+    MNS = "mns"
+    EVENTBRIDGE = "eventbridge"
+    FC = "fc"
 
 
 class EnvironmentFileError(ValueError):
@@ -75,7 +85,7 @@ def play(
     scenario: Annotated[Path, typer.Argument(help="The scenario's YAML file.")],
     db: Database = None,
     config: Config = None,
-    unplug: Annotated[list[str] | None, typer.Option(help="A service to unplug before the first step.")] = None,
+    unplug: Annotated[list[Service] | None, typer.Option(help="A service to unplug before the first step.")] = None,
 ) -> None:
     """Play a scenario with a live timeline; prints tables and `OK`, or says where the story stopped and exits 1."""
     try:
@@ -123,11 +133,12 @@ def _publish(lines: str, env_file: Path | None) -> None:
     if env_file is None:
         typer.echo(lines, nl=False)
         return
-    env_file.touch(mode=0o600)
+    env_file.touch()
+    env_file.chmod(0o600)
     env_file.write_text(lines, encoding="utf-8")
 
 
-async def _play(scenario: Scenario, db: str | None, config: Path, unplug: list[str]) -> int:
+async def _play(scenario: Scenario, db: str | None, config: Path, unplug: list[Service]) -> int:
     console = Console(highlight=False)
     zone = timezone(scenario.starts.utcoffset() or timedelta())
     timeline = Timeline(console, zone)

@@ -269,16 +269,21 @@ class PartnerWorld:
 
     def observe(self, *records: CloudRecord) -> list[Ending]:
         """Hand over a batch of cloud events."""
-        return observe(records, function="port_events", store=self._store(), policies=self.policies, clock=self.clock)
+        return observe(records, function="port_events", store=self.store, policies=self.policies, clock=self.clock)
+
+    def observe_elsewhere(self, *records: CloudRecord) -> list[Ending]:
+        """Hand over a batch of cloud events to another worker on the same store, with no meddling."""
+        store = self.memory.another()
+        return observe(records, function="port_events", store=store, policies=self.policies, clock=self.clock)
 
     def place(self, *messages: Any) -> list[Ending]:
         """Hand over a batch of order messages."""
-        return place_orders(messages, store=self._store(), policies=self.policies, clock=self.clock)
+        return place_orders(messages, store=self.store, policies=self.policies, clock=self.clock)
 
     def relay(self, cloud: Cloud | None = None, queue: Queue | None = None, store: Store | None = None) -> Report:
         """Let the relay run until nothing is due."""
         return relay(
-            store=store or self._store(),
+            store=store or self.store,
             cloud=lambda: cloud or self.cloud,
             queue=lambda: queue or self.queue,
             policies=self.policies,
@@ -364,9 +369,6 @@ class PartnerWorld:
         found = self.memory.circuit(CIRCUIT)
         assert found is not None
         return found
-
-    def _store(self) -> Any:
-        return self.store
 
 
 def told(ending: Ending) -> tuple[str, str, str]:

@@ -58,7 +58,7 @@ def read_port(
 ) -> OutboxRow:
     """The command to read a port. ``after``: the read must be later than this to settle the matter."""
     return OutboxRow(
-        key=f"{connection_id or port_id}:read_port:{cause}",
+        key=f"{connection_id or f'{account_id}/{port_id}'}:read_port:{cause}",
         kind="read_port",
         target="cloud",
         connection_id=connection_id,

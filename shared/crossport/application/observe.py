@@ -182,6 +182,11 @@ class _Batch:
             )
             return False
         port_id = connection.port_id or one.meaning.port_id
+        if not port_id:
+            # A Token led here, and neither side knows a port that could be read.
+            owner = connection.connection_id
+            self._settle(number, record, Verdict.IGNORED, "no_port_yet", claims=True, connection_id=owner)
+            return False
         command = self._read(record, port_id, connection.connection_id, connection.account_id, connection.region)
         self._settle(
             number,
@@ -197,9 +202,10 @@ class _Batch:
 
     def _ask(self, number: int, one: _Input, *, observations: bool) -> None:
         """No connection yet: have the port read; what a trusted event said waits under the port's route."""
-        record, port_id = one.record, one.meaning.port_id
-        account_id = record.account_id if record.account_id in self._own else next(iter(self._own))
-        command = self._read(record, port_id, None, account_id, record.region)
+        record = one.record
+        # Whose the port of a tenant may be is not known: each account of ours is asked (ruling 10).
+        accounts = [record.account_id] if record.account_id in self._own else sorted(self._own)
+        commands = [self._read(record, one.meaning.port_id, None, account, record.region) for account in accounts]
         waiting = _waiting(one, self._clock.now()) if observations else ()
         self._settle(
             number,
@@ -208,7 +214,7 @@ class _Batch:
             "unrouted" if observations else "forwarded",
             claims=True,
             pending="read_port",
-            outbox=(command,),
+            outbox=commands,
             unrouted=waiting,
         )
 
