@@ -34,7 +34,7 @@ from localcloud.vpc import Ids, Vpc
 from localcloud.world import TENANT_BUS, World
 
 #: Queues that Crossport uses without a trigger of its own.
-_PLAIN_QUEUES = ("billing-records", "dead-letters")
+_PLAIN_QUEUES = ("billing-records", "dead-letters", "order-replies")
 #: How often ``settle`` looks again, in seconds of real time.
 _LOOK = 0.01
 

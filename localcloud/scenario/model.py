@@ -58,10 +58,13 @@ class Call(_Strict):
 
 
 class Forward(_Strict):
-    """A tenant's rule that forwards events of these names to the partner's custom bus, which then trusts it."""
+    """A tenant's rule that forwards events of these names to the partner's custom bus, which then trusts it.
+
+    A name may also be an expression of EventBridge's patterns, such as ``{suffix: PhysicalConnection}``.
+    """
 
     source: str = Field(alias="from")
-    events: list[str]
+    events: list[str | dict[str, str]]
 
 
 class Sent(_Strict):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Protocol
 
+from crossport.adapters.store.rows import time_of
 from crossport.adapters.store.views import Views
 from crossport.application.ports import Store
 from tests.fakes.memory_store import MemoryStore
@@ -22,6 +24,10 @@ class Insight(Protocol):
 
     def findings(self) -> list[str]:
         """Keys of open findings."""
+        ...
+
+    def holds(self) -> list[tuple[int, int, str, datetime, datetime | None]]:
+        """Every hold that ever was, by VLAN ID and time: VLAN ID, Mbit/s, connection, held at, released at."""
         ...
 
 
@@ -52,6 +58,10 @@ class MemoryInsight:
     def findings(self) -> list[str]:
         return sorted(self._store.state.findings)
 
+    def holds(self) -> list[tuple[int, int, str, datetime, datetime | None]]:
+        entries = sorted(self._store.state.hold_history, key=lambda entry: (entry.hold.vlan_id, entry.held_at))
+        return [(e.hold.vlan_id, e.hold.mbps, e.hold.connection_id, e.held_at, e.released_at) for e in entries]
+
 
 class ViewsInsight:
     """Insight through the read-only views."""
@@ -73,6 +83,19 @@ class ViewsInsight:
     def findings(self) -> list[str]:
         with Views(self._url) as views:
             return sorted(row["key"] for row in views.findings())
+
+    def holds(self) -> list[tuple[int, int, str, datetime, datetime | None]]:
+        with Views(self._url) as views:
+            return [
+                (
+                    row["vlan_id"],
+                    row["mbps"],
+                    row["connection_id"],
+                    time_of(row["held_at"]),
+                    None if row["released_at"] is None else time_of(row["released_at"]),
+                )
+                for row in views.vlan_history()
+            ]
 
 
 class Stores:

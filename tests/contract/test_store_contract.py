@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from crossport.application.errors import IntegrityConflictError
-from crossport.application.ports import Save, SaveOutcome, Store, Stored, Unrouted
+from crossport.application.ports import SaveOutcome, Stored, Unrouted
 from crossport.domain.decide import Finding
 from crossport.domain.observation import PortObservation
-from crossport.domain.orders import Hold
 from crossport.domain.vocabulary import Origin, Source, Verdict
 from tests.contract.store_examples import (
     CIRCUIT,
@@ -161,75 +160,6 @@ class TestConflicts:
             stores.store.save([save(with_port(connection(2)))])
         saved(stores.store, save(connection(2)))
         saved(stores.other, save(connection(3)))
-
-
-class TestHolds:
-    def hold(self, store: Store, vlan_id: int, number: int = 1) -> Save:
-        circuit = store.circuit(CIRCUIT.circuit_id)
-        assert circuit is not None
-        of = connection(number, vlan_id=vlan_id)
-        held = Hold(circuit_id=CIRCUIT.circuit_id, vlan_id=vlan_id, mbps=200, connection_id=of.connection_id)
-        return save(of, hold=held, circuit=circuit.hold(vlan_id, 200))
-
-    @pytest.mark.parametrize("vlan_id", [0, 1, 63, 64, 2_999])
-    def test_a_hold_moves_the_circuit(self, stores: Stores, vlan_id: int) -> None:
-        saved(stores.store, self.hold(stores.store, vlan_id))
-        circuit = stores.other.circuit(CIRCUIT.circuit_id)
-        assert circuit == replace(CIRCUIT, held_mbps=200, vlan_bitmap=1 << vlan_id, version=2)
-
-    def test_two_orders_on_one_reading_of_the_circuit(self, stores: Stores) -> None:
-        first, second = self.hold(stores.store, 7, 1), self.hold(stores.other, 8, 2)
-        saved(stores.store, first)
-        assert list(stores.other.save([second])) == [LOST]
-        assert stores.store.get("conn-2") is None
-        saved(stores.other, self.hold(stores.other, 8, 2))
-
-    def test_a_lost_connection_leaves_the_circuit_alone(self, stores: Stores) -> None:
-        saved(stores.store, save(connection(1)))
-        assert list(stores.store.save([self.hold(stores.store, 7, 1)])) == [LOST]
-        circuit = stores.store.circuit(CIRCUIT.circuit_id)
-        assert circuit is not None
-        assert (circuit.held_mbps, circuit.version) == (0, 1)
-
-    def test_holds_are_the_truth_where_the_bitmap_is_wrong(self, stores: Stores) -> None:
-        saved(stores.store, self.hold(stores.store, 0, 1))
-        second = self.hold(stores.store, 5, 2)
-        assert second.hold is not None
-        stale = replace(second, hold=replace(second.hold, vlan_id=0))
-        with pytest.raises(IntegrityConflictError):
-            stores.store.save([stale])
-
-    def test_a_hold_given_back_can_be_taken_again(self, stores: Stores) -> None:
-        saved(stores.store, self.hold(stores.store, 0, 1))
-        circuit = stores.store.circuit(CIRCUIT.circuit_id)
-        assert circuit is not None
-        held = Hold(circuit_id=CIRCUIT.circuit_id, vlan_id=0, mbps=200, connection_id="conn-1")
-        given_back = save(connection(1), stored(stores.store), release=held, circuit=circuit.release(0, 200))
-        saved(stores.store, given_back)
-        saved(stores.store, self.hold(stores.store, 0, 2))
-
-    def test_a_change_of_spec_gives_back_what_it_takes_again(self, stores: Stores) -> None:
-        saved(stores.store, self.hold(stores.store, 9, 1))
-        circuit = stores.store.circuit(CIRCUIT.circuit_id)
-        assert circuit is not None
-        held = Hold(circuit_id=CIRCUIT.circuit_id, vlan_id=9, mbps=200, connection_id="conn-1")
-        larger = save(
-            connection(1),
-            stored(stores.store),
-            release=held,
-            hold=replace(held, mbps=500),
-            circuit=circuit.release(9, 200).hold(9, 500),
-        )
-        saved(stores.store, larger)
-        assert stores.store.circuit(CIRCUIT.circuit_id) == replace(
-            CIRCUIT, held_mbps=500, vlan_bitmap=1 << 9, version=3
-        )
-
-    def test_a_hold_that_is_not_there_cannot_be_given_back(self, stores: Stores) -> None:
-        saved(stores.store, save(connection(1)))
-        held = Hold(circuit_id=CIRCUIT.circuit_id, vlan_id=9, mbps=200, connection_id="conn-1")
-        with pytest.raises(IntegrityConflictError):
-            stores.store.save([save(connection(1), stored(stores.store), release=held)])
 
 
 class TestRouting:

@@ -91,7 +91,7 @@ class MemoryCloud:
         )
         return vbr_id
 
-    def delete_vbr(self, vbr_id: str) -> None:
+    def remove_vbr(self, vbr_id: str) -> None:
         """The VBR goes away."""
         del self._vbrs[vbr_id]
 
@@ -99,7 +99,7 @@ class MemoryCloud:
         """The port changes behind our back: ``status="Terminated"``, ``business_status="FinancialLocked"``, ..."""
         self._ports[port_id] = replace(self._ports[port_id], **changes)
 
-    def delete_port(self, port_id: str) -> None:
+    def remove_port(self, port_id: str) -> None:
         """The port goes away; lists no longer show it."""
         del self._ports[port_id]
 
@@ -162,6 +162,90 @@ class MemoryCloud:
         self.calls.append(("pay_port", parameters))
         return self._suffer("pay_port", action, lambda: self._once(action, account_id, token, parameters, act))
 
+    def update_port(
+        self, *, account_id: str, region: str, port_id: str, vlan_id: int, expect_spec: str, token: str
+    ) -> Answer:
+        """See ``application.ports.Cloud``. An ExpectSpec takes effect when ``pay_expected_spec`` is called."""
+        action = "UpdateVirtualPhysicalConnection"
+        parameters = {"port_id": port_id, "vlan_id": vlan_id, "expect_spec": expect_spec, "token": token}
+
+        def act() -> str:
+            port = self._known(action, account_id, region, port_id)
+            siblings = [p for p in self._ports.values() if p.circuit_id == port.circuit_id and p is not port]
+            if vlan_id in {p.vlan_id for p in siblings}:
+                raise _refused(action, "OperationDenied.VlanIdInUse")
+            self.change_port(port_id, vlan_id=vlan_id, **({"expect_spec": expect_spec} if expect_spec else {}))
+            return ""
+
+        self.calls.append(("update_port", parameters))
+        return self._suffer("update_port", action, lambda: self._once(action, account_id, token, parameters, act))
+
+    def terminate_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``; the port is Terminated at once."""
+        action = "TerminatePhysicalConnection"
+
+        def act() -> str:
+            port = self._known(action, account_id, region, port_id)
+            if any(vbr.port_id == port_id for vbr in self._vbrs.values()):
+                raise _refused(action, "DependencyViolation.VirtualBorderRouter")
+            if port.status != "Enabled":
+                raise _refused(action, "IncorrectStatus.PhysicalConnection")
+            self.change_port(port_id, status="Terminated")
+            return ""
+
+        self.calls.append(("terminate_port", {"port_id": port_id, "token": token}))
+        return self._suffer("terminate_port", action, lambda: self._once(action, account_id, token, port_id, act))
+
+    def delete_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``. The partner deletes what it pays, and open offers."""
+        action = "DeletePhysicalConnection"
+
+        def act() -> str:
+            port = self._seen(account_id, region, port_id)
+            if port is None:
+                return ""
+            if any(vbr.port_id == port_id for vbr in self._vbrs.values()):
+                raise _refused(action, "DependencyViolation.VirtualBorderRouter")
+            if port.order_mode != OrderMode.PARTNER_PAYS and port.acceptance == Acceptance.CONFIRMED:
+                raise _refused(action, "OperationDenied.NotPayer")
+            if port.status in {"Enabled", "Terminating"}:
+                raise _refused(action, "IncorrectStatus.PhysicalConnection")
+            self.remove_port(port_id)
+            return ""
+
+        self.calls.append(("delete_port", {"port_id": port_id, "token": token}))
+        return self._suffer("delete_port", action, lambda: self._once(action, account_id, token, port_id, act))
+
+    def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``; the VBR is terminated at once."""
+        action = "TerminateVirtualBorderRouter"
+
+        def act() -> str:
+            if vbr_id not in self._vbrs:
+                raise _refused(action, "ResourceNotFound.VbrId")
+            self._vbrs[vbr_id] = replace(self._vbrs[vbr_id], status="terminated")
+            return ""
+
+        self.calls.append(("terminate_vbr", {"vbr_id": vbr_id, "token": token}))
+        return self._suffer("terminate_vbr", action, lambda: self._once(action, account_id, token, vbr_id, act))
+
+    def delete_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``."""
+        action = "DeleteVirtualBorderRouter"
+
+        def act() -> str:
+            self._vbrs.pop(vbr_id, None)
+            return ""
+
+        self.calls.append(("delete_vbr", {"vbr_id": vbr_id, "token": token}))
+        return self._suffer("delete_vbr", action, lambda: self._once(action, account_id, token, vbr_id, act))
+
+    def pay_expected_spec(self, port_id: str) -> None:
+        """The payer pays for the spec that was ordered: it takes effect."""
+        port = self._ports[port_id]
+        if port.expect_spec:
+            self.change_port(port_id, spec=port.expect_spec, expect_spec="")
+
     def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:
         """See ``application.ports.Cloud``."""
         self.calls.append(("read_port", {"account_id": account_id, "region": region, "port_id": port_id}))
@@ -205,6 +289,12 @@ class MemoryCloud:
         port = self._ports.get(port_id)
         circuit = None if port is None else self._circuits.get(port.circuit_id or "")
         return port if circuit is not None and (circuit.account_id, circuit.region) == (account_id, region) else None
+
+    def _known(self, action: str, account_id: str, region: str, port_id: str) -> PortObservation:
+        port = self._seen(account_id, region, port_id)
+        if port is None:
+            raise _refused(action, "ResourceNotFound.PhysicalConnectionId")
+        return port
 
     def _enable_if_due(self, port_id: str) -> None:
         port = self._ports[port_id]

@@ -29,6 +29,7 @@ from crossport.domain.circuit import Circuit
 from crossport.domain.decide import Finding
 from crossport.domain.ledger import BillingRecord
 from crossport.domain.orders import Contract, Hold, Tenant
+from crossport.domain.vocabulary import Phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +62,21 @@ class LedgerEntry:
     hash: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class HoldEntry:
+    """A hold from when to when; live while ``released_at`` is None."""
+
+    hold: Hold
+    held_at: datetime
+    released_at: datetime | None = None
+
+
 @dataclass
 class State:
     """Everything that is kept. Copies are one level deep: values are frozen, containers are not shared."""
 
     connections: dict[str, Stored] = field(default_factory=dict)
+    phases: dict[str, Phase] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     inbox: dict[str, str] = field(default_factory=dict)
     audit: list[InputRow] = field(default_factory=list)
@@ -76,13 +87,18 @@ class State:
     findings: dict[str, Finding] = field(default_factory=dict)
     unrouted: dict[str, Unrouted] = field(default_factory=dict)
     circuits: dict[str, Circuit] = field(default_factory=dict)
-    #: Live holds by (circuit, VLAN ID).
-    holds: dict[tuple[str, int], Hold] = field(default_factory=dict)
+    #: Every hold that ever was, in the order in which they were taken.
+    hold_history: list[HoldEntry] = field(default_factory=list)
     tenants: dict[str, Tenant] = field(default_factory=dict)
     contracts: dict[tuple[str, str], Contract] = field(default_factory=dict)
     receipts: dict[tuple[str, str], str] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     configurations: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def holds(self) -> dict[tuple[str, int], Hold]:
+        """Live holds by (circuit, VLAN ID)."""
+        return {(e.hold.circuit_id, e.hold.vlan_id): e.hold for e in self.hold_history if e.released_at is None}
 
     def copy(self) -> State:
         """A state that can be changed, or thrown away, without touching this one."""
@@ -138,6 +154,11 @@ class MemoryStore:
             tenant=self.tenant(tenant_uid),
             contracts=tuple(sorted(contracts, key=lambda c: (c.valid_from, c.number))),
             connection=self.get(connection_id),
+            holds=tuple(
+                hold
+                for (circuit, _), hold in sorted(self.state.holds.items())
+                if (circuit, hold.connection_id) == (circuit_id, connection_id)
+            ),
             inbox=self.load(keys=keys).inbox,
         )
 
@@ -146,6 +167,11 @@ class MemoryStore:
 
     def circuit(self, circuit_id: str) -> Circuit | None:
         return self.state.circuits.get(circuit_id)
+
+    def stale_orders(self, before: datetime, limit: int) -> Sequence[str]:
+        waiting = (s.connection for i, s in self.state.connections.items() if self.state.phases[i] is Phase.ORDERED)
+        stale = sorted((c.created_at, c.connection_id) for c in waiting if c.created_at < before)
+        return tuple(connection_id for _, connection_id in stale[:limit])
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         known = self.state.configurations
@@ -338,20 +364,27 @@ def _swap(state: State, save: Save) -> bool:
         if not mine and other.connection.port_id == connection.port_id:
             raise IntegrityConflictError(f"port {connection.port_id} belongs to {other_id}")
     state.connections[connection.connection_id] = Stored(connection=connection, version=(save.version or 0) + 1)
+    state.phases[connection.connection_id] = save.phase
     return save.completion is None or _finish(state, save.completion)
 
 
 def _move_holds(state: State, save: Save) -> None:
-    if save.release is not None:
-        held = state.holds.pop((save.release.circuit_id, save.release.vlan_id), None)
-        if held is None or held.connection_id != save.release.connection_id:
-            raise IntegrityConflictError(f"VLAN {save.release.vlan_id} is not held")
+    for hold in save.release:
+        live = (i for i, e in enumerate(state.hold_history) if e.released_at is None and _same_vlan(e.hold, hold))
+        at = next(live, None)
+        if at is None or state.hold_history[at].hold.connection_id != hold.connection_id:
+            raise IntegrityConflictError(f"VLAN {hold.vlan_id} is not held by {hold.connection_id}")
+        state.hold_history[at] = replace(state.hold_history[at], released_at=save.at)
     if save.hold is not None:
         if save.hold.circuit_id not in state.circuits:
             raise IntegrityConflictError(f"circuit {save.hold.circuit_id} is not known")
         if (save.hold.circuit_id, save.hold.vlan_id) in state.holds:
             raise IntegrityConflictError(f"VLAN {save.hold.vlan_id} is held")
-        state.holds[save.hold.circuit_id, save.hold.vlan_id] = save.hold
+        state.hold_history.append(HoldEntry(hold=save.hold, held_at=save.at))
+
+
+def _same_vlan(one: Hold, other: Hold) -> bool:
+    return (one.circuit_id, one.vlan_id) == (other.circuit_id, other.vlan_id)
 
 
 def _take_input(state: State, row: InputRow, connection_id: str | None) -> None:

@@ -127,7 +127,7 @@ class PartnerWorld:
         self.memory = MemoryStore(now=self.clock.now)
         self.store = MeddledStore(self.memory)
         self.cloud = MemoryCloud(self.clock)
-        self.queue = MemoryQueue(self.clock, ["notices", "billing-records"])
+        self.queue = MemoryQueue(self.clock, ["notices", "billing-records", "order-replies"])
         self.policies = FixedPolicies(policy, *others)
         self.ids = CountingIds()
         self._numbers = itertools.count(1)

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossport.adapters.messages import parse_message
 from crossport.application.actiontrail import CloudRecord
 from crossport.domain.connection import Refusal
 from crossport.entrypoints.envelope import Opened, open_envelope, unified
-from crossport.entrypoints.messages import parse_message
 from crossport.entrypoints.records import record_name, to_record
 
 # Names of all envelopes, so that arbitrary JSON often looks like one.

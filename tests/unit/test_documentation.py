@@ -18,22 +18,27 @@ from localcloud.fc.template import QueueTrigger, read_template
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ROOT / "shared" / "crossport"
+#: Names of rules stand there, which are no reasons.
+REGISTRY = CODE / "domain" / "rules.py"
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 #: Functions that take a reason code among their arguments.
 _TAKES_A_REASON = {
     "NotJsonError", "_Outcome", "_again", "_completion", "_dismiss", "_ending", "_failed", "_later", "_reason",
-    "_refuse", "_refused", "_row", "_settle", "_unreadable", "_unreadable_value",
+    "_refuse", "_refused", "_row", "_settle", "_unreadable", "_unreadable_value", "completion", "done", "dropped",
+    "failed", "wait",
 }  # fmt: skip
 #: Functions whose answer is a reason code.
 _GIVES_A_REASON = re.compile(r"_moot\w*|moot|_objection|_code")
 #: Tables that hold codes, as the values of a dict or leading its tuples: file and name.
 _TABLES = {
-    ("domain/adoption.py", "checks"), ("domain/violations.py", "pairs"),
-    ("entrypoints/messages.py", "_BY_KIND"), ("entrypoints/messages.py", "_BY_FIELD"),
+    ("domain/adoption.py", "codes"), ("domain/violations.py", "pairs"),
+    ("adapters/messages.py", "_BY_KIND"), ("adapters/messages.py", "_BY_FIELD"),
 }  # fmt: skip
 #: What operators type wrong; nothing that an input, an outbox row or a finding ever ends with.
-_OF_COMMANDS = {"error", "misuse", "no_database", "unknown_id"}
+_OF_COMMANDS = {
+    "duplicate_id", "error", "misuse", "no_database", "orders_interrupted", "orders_invalid", "unknown_id",
+}  # fmt: skip
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
 _TICKED = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -84,6 +89,9 @@ def _of_table(value: ast.expr) -> Iterator[str]:
         for row in value.elts:
             if isinstance(row, ast.Tuple):
                 yield from _texts(row.elts[0])
+    elif isinstance(value, ast.List):
+        for inner in ast.walk(value):
+            yield from _texts(inner)
 
 
 def _of_node(node: ast.AST, file: str) -> Iterator[str]:
@@ -107,7 +115,7 @@ def _of_node(node: ast.AST, file: str) -> Iterator[str]:
 def _codes() -> dict[str, str]:
     """Every reason code that the code spells out, with the file it stands in."""
     found = {}
-    for path in sorted(CODE.rglob("*.py")):
+    for path in sorted(set(CODE.rglob("*.py")) - {REGISTRY}):
         file = path.relative_to(CODE).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             found.update(dict.fromkeys(_of_node(node, file), file))

@@ -8,11 +8,13 @@ from typing import Any
 
 from crossport.application.ports import OutboxRow, Save
 from crossport.domain.decide import Change, Decision
-from crossport.domain.effects import Command, Effect, Notice
+from crossport.domain.effects import Command, Effect, Notice, Reply
 from crossport.domain.vocabulary import Party
 
 #: How often a lost save is loaded and decided again before the input ends as ``retry`` (design section 3).
 MAX_ROUNDS = 8
+#: Where replies to orders and requests go.
+REPLIES_TARGET = "queue:order-replies"
 
 
 def save_of(decisions: Sequence[Decision], *, version: int | None, at: datetime, **rest: Any) -> Save:
@@ -92,6 +94,14 @@ def _row(effect: Effect) -> OutboxRow:
             target="queue:notices",
             payload=payload,
             connection_id=effect.connection_id,
+        )
+    if isinstance(effect, Reply):
+        return OutboxRow(
+            key=effect.key,
+            kind=effect.kind,
+            target=REPLIES_TARGET,
+            payload=effect.details,
+            connection_id=effect.connection_id or None,
         )
     return OutboxRow(
         key=effect.key, kind=effect.kind, target="cloud", payload=effect.details, connection_id=effect.connection_id

@@ -28,6 +28,7 @@ from crossport.application.ports import (
 )
 from crossport.application.routing import port_route, token_route, vbr_route
 from crossport.domain.decide import Decision, decide
+from crossport.domain.trust import may_speak
 from crossport.domain.vocabulary import Verdict
 
 __all__ = ["CloudRecord", "observe"]
@@ -170,7 +171,7 @@ class _Batch:
         record, connection = one.record, stored.connection
         if record.account_id == connection.account_id:
             return True
-        if record.account_id != connection.tenant_uid or record.account_id in self._own:
+        if not may_speak(record.account_id, connection, self._own):
             self._settle(
                 number,
                 record,

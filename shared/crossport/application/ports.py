@@ -156,6 +156,8 @@ class OrderContext:
     contracts: tuple[Contract, ...]
     #: The connection that the order's id has opened before, if any.
     connection: Stored | None
+    #: The connection's live holds on the circuit, by VLAN ID.
+    holds: tuple[Hold, ...] = ()
     #: Inbox key to payload digest, of the keys asked for.
     inbox: Mapping[str, str]
 
@@ -179,8 +181,8 @@ class Save:
     records: tuple[BillingRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
     hold: Hold | None = None
-    #: A live hold to give back: its row stays, as history, with the time of the release.
-    release: Hold | None = None
+    #: Live holds to give back: their rows stay, as history, with the time of the release.
+    release: tuple[Hold, ...] = ()
     circuit: Circuit | None = None
     #: Keys of unrouted observations that this save has folded in.
     folded: tuple[str, ...] = ()
@@ -265,6 +267,13 @@ class Store(Protocol):
         """Whether the notice was handed over on this channel before."""
         ...
 
+    def stale_orders(self, before: datetime, limit: int) -> Sequence[str]:
+        """Ids of connections in phase ``ordered`` that were created before this time, the oldest first.
+
+        They hold a VLAN ID and bandwidth for a port that nobody has asked the cloud for yet.
+        """
+        ...
+
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         """The applied configuration document with its version, or None before the first ``crossport apply``."""
         ...
@@ -329,6 +338,28 @@ class Cloud(Protocol):
         self, *, account_id: str, region: str, port_id: str, months: int, auto_renew: bool, token: str
     ) -> Answer:
         """CreatePhysicalConnectionOccupancyOrder with AutoPay; the value is the order id."""
+        ...
+
+    def update_port(
+        self, *, account_id: str, region: str, port_id: str, vlan_id: int, expect_spec: str, token: str
+    ) -> Answer:
+        """UpdateVirtualPhysicalConnection; ``expect_spec`` "" changes the VLAN ID alone; the value is empty."""
+        ...
+
+    def terminate_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """TerminatePhysicalConnection: asynchronous; a read must see Terminated."""
+        ...
+
+    def delete_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """DeletePhysicalConnection. A port that is gone already counts as deleted."""
+        ...
+
+    def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """TerminateVirtualBorderRouter: only the circuit's owner may."""
+        ...
+
+    def delete_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """DeleteVirtualBorderRouter. A VBR that is gone already counts as deleted."""
         ...
 
     def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:

@@ -11,10 +11,13 @@ import typer
 from crossport.cli.administration import apply, contracts_app, migrate, tenants_app
 from crossport.cli.failures import MISUSE, RUNTIME_FAILURE, MisuseError, complain, detail
 from crossport.cli.listings import connections_app, events_app, findings_app, ledger_app, notices_app, outbox_app
+from crossport.cli.orders import orders_app
+from crossport.cli.rules import rules_app
+from crossport.cli.vlans import vlans_app
 from crossport.domain.errors import CrossportError
 
 #: Codes of errors that mean the command or its input is wrong, not the world.
-_MISUSES = frozenset({MisuseError.code, "configuration_invalid", "unknown_store"})
+_MISUSES = frozenset({MisuseError.code, "configuration_invalid", "orders_invalid", "unknown_store"})
 
 app = typer.Typer(
     name="crossport",
@@ -26,13 +29,16 @@ app = typer.Typer(
 app.command()(migrate)
 app.command()(apply)
 app.add_typer(connections_app, name="connections")
+app.add_typer(vlans_app, name="vlans")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(notices_app, name="notices")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(events_app, name="events")
 app.add_typer(findings_app, name="findings")
+app.add_typer(orders_app, name="orders")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(tenants_app, name="tenants")
+app.add_typer(rules_app, name="rules")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

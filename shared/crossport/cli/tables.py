@@ -16,6 +16,10 @@ _NOTICE_STYLES = {"due": "yellow", "done": "yellow", "dropped": "dim", "failed":
 
 def _phase_lines(row: Row) -> list[str]:
     codes = [violation["code"] for violation in row["violations"]] or [refusal["code"] for refusal in row["refusals"]]
+    if row["suspension"] is not None:
+        codes.insert(0, row["suspension"]["reason"])
+    if row["attested"]:
+        codes.insert(0, "attested")
     return [row["phase"], *dict.fromkeys(codes)]
 
 
@@ -83,6 +87,26 @@ EVENTS = (
     Column("Connection\nAccount", lambda row: [row["connection_id"], row["account_id"]]),
 )
 
+VLANS = (
+    Column("VLAN\nMbit/s", lambda row: [_vlan(row["vlan_id"]), str(row["mbps"])], justify="right"),
+    Column("Connection\nTenant", lambda row: [row["connection_id"], _tenant(row)]),
+    Column("Phase\nPort", lambda row: [row["phase"], row["port_id"]]),
+    Column("Held since\n(UTC)", lambda row: moment_lines(row["held_at"])),
+    Column(
+        "Given back after\n(UTC)",
+        lambda row: [row["release"], *([moment(row["release_after"])] if row["release_after"] else [])],
+        style=lambda row: "yellow" if row["release"] else "",
+    ),
+)
+
+VLAN_HISTORY = (
+    Column("VLAN\nMbit/s", lambda row: [_vlan(row["vlan_id"]), str(row["mbps"])], justify="right"),
+    Column("Connection\nTenant", lambda row: [row["connection_id"], _tenant(row)]),
+    Column("Port", lambda row: [row["port_id"]]),
+    Column("Held from\n(UTC)", lambda row: moment_lines(row["held_at"])),
+    Column("Until\n(UTC)", lambda row: moment_lines(row["released_at"]) if row["released_at"] else ["held now"]),
+)
+
 FINDINGS = (
     Column("Since\n(UTC)", lambda row: moment_lines(row["at"])),
     Column("Finding\nSubject", lambda row: [row["code"], row["subject"]], style=lambda _row: "yellow"),
@@ -94,7 +118,8 @@ FINDINGS = (
 def connection_fields(row: Row) -> list[tuple[str, Any]]:
     """One connection, for ``show_fields``: what it is, how it stands, what was agreed, what was seen."""
     fields: list[tuple[str, Any]] = [
-        ("Phase", row["phase"]),
+        ("Phase", f"{row['phase']} (attested)" if row["attested"] else row["phase"]),
+        *_suspension(row),
         ("Violations", [f"{v['code']} {v['subject']}: {v['evidence']}" for v in row["violations"]] or "none"),
         ("Flow, origin", f"{row['flow']}, {row['origin']}"),
         ("Account, region", f"{row['account_id']}, {row['region']}"),
@@ -103,11 +128,12 @@ def connection_fields(row: Row) -> list[tuple[str, Any]]:
         ("Port status", _joined(row.get("acceptance"), row.get("status"), row.get("business_status"))),
         ("VBR", row["vbr_id"]),
         ("VLAN ID", _vlan(row["vlan_id"])),
-        ("Spec", row["spec"]),
+        ("Spec", _spec(row)),
         ("Payer", row["order_mode"]),
         ("Tenant", _joined(row["tenant_uid"], row.get("tenant_region"))),
         ("Order", row.get("client_order_id")),
         ("Contract", row.get("contract_number")),
+        *([("Redundancy group", row["group_id"])] if row["group_id"] else []),
         ("Enabled (UTC)", moment(row.get("enabled_time"))),
         ("Paid until (UTC)", moment(row.get("end_time"))),
     ]
@@ -119,8 +145,41 @@ def connection_fields(row: Row) -> list[tuple[str, Any]]:
         fields.append(
             ("Milestones (UTC)", [f"{moment(m['at'])}  {m['name']}, {m['actor']}" for m in row["milestones"]])
         )
+    if row["requests"]:
+        fields.append(("Requests (UTC)", [_request(request) for request in row["requests"]]))
+    if row["migration"] is not None:
+        fields.append(("Migrated VBR", [row["migration"]["vbr_id"], _untouched(row["migration"]["untouched"])]))
     fields.append(("Changed (UTC)", moment(row["updated_at"])))
     return fields
+
+
+def _suspension(row: Row) -> list[tuple[str, Any]]:
+    found = row["suspension"]
+    if found is None:
+        return []
+    return [("Suspended", [found["reason"], f"waits for the {found['waiting_for']}: {found['way_back']}"])]
+
+
+def _spec(row: Row) -> str:
+    expected = row.get("expect_spec")
+    return f"{row['spec']}, {expected} once it is paid" if expected and expected != row["spec"] else str(row["spec"])
+
+
+def _request(request: Row) -> str:
+    wanted = request["spec"] or ("" if request["vlan_id"] is None else f"VLAN {request['vlan_id']}")
+    asked = " ".join(part for part in (request["kind"], wanted) if part)
+    forced = f", forced: {request['forced']}" if request["forced"] else ""
+    return f"{moment(request['at'])}  {asked}, {request['actor']} ({request['request_id']}){forced}"
+
+
+def _untouched(untouched: bool | None) -> str:
+    if untouched is None:
+        return "not compared yet"
+    return "came through unchanged" if untouched else "CHANGED on the way"
+
+
+def _tenant(row: Row) -> str:
+    return str(row["tenant"] or row["tenant_uid"])
 
 
 def _vlan(vlan_id: int | None) -> str:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from crossport.domain.circuit import MAX_VLAN_ID, Circuit
+from crossport.domain.checks import (
+    order_mode_allowed,
+    spec_allowed,
+    vlan_free,
+    vlan_in_range,
+    within_capacity,
+    zero_vlan_alone,
+)
+from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Terms, connection_id_for
 from crossport.domain.decide import Decision, Finding, decide
 from crossport.domain.observation import PortObservation
@@ -58,7 +66,7 @@ def decide_adoption(
     decision = decide(connection, [port], policy)
     decision = replace(decision, findings=(*decision.findings, *findings))
     mbps = MBPS.get(port.spec, 0)
-    if not 0 <= port.vlan_id <= MAX_VLAN_ID or circuit.vlan_bitmap >> port.vlan_id & 1:
+    if any(vlan_in_range(port.vlan_id)) or circuit.holds(port.vlan_id):
         return Adoption(decision=decision, circuit=circuit, hold=None)
     hold = Hold(circuit_id=circuit.circuit_id, vlan_id=port.vlan_id, mbps=mbps, connection_id=connection.connection_id)
     return Adoption(decision=decision, circuit=circuit.hold(port.vlan_id, mbps), hold=hold)
@@ -68,18 +76,17 @@ def _findings(
     port: PortObservation, circuit: Circuit, tenant: Tenant | None, connection: Connection, policy: Policy
 ) -> list[Finding]:
     vlan_id, spec = port.vlan_id or 0, port.spec or ""
-    in_range = 0 <= vlan_id <= MAX_VLAN_ID
-    checks = (
-        ("port_without_contract", tenant is None or not connection.contract_number),
-        ("vlan_clash", in_range and not circuit.is_free(vlan_id, zero_is_exclusive=policy.vlan_zero_is_exclusive)),
-        ("vlan_out_of_range", not in_range),
-        ("spec_unknown", spec not in MBPS),
-        ("spec_not_offered", spec not in policy.specs),
-        ("order_mode_not_enabled", port.order_mode not in policy.order_modes),
-        ("over_capacity", MBPS.get(spec, 0) > circuit.free_mbps),
-    )
+    out_of_range = tuple(vlan_in_range(vlan_id))
+    taken = () if out_of_range else (*vlan_free(vlan_id, circuit), *zero_vlan_alone(vlan_id, circuit, policy))
+    codes = [
+        *(["port_without_contract"] if tenant is None or not connection.contract_number else []),
+        *(["vlan_clash"] if taken else []),
+        *(refusal.code for refusal in out_of_range),
+        *(refusal.code for refusal in spec_allowed(spec, policy)),
+        *(refusal.code for refusal in order_mode_allowed(port.order_mode or "", policy)),
+        *(["over_capacity"] if tuple(within_capacity(spec, circuit)) else []),
+    ]
     return [
         Finding(code=code, subject=port.port_id, details={"circuit_id": circuit.circuit_id, "vlan_id": vlan_id})
-        for code, broken in checks
-        if broken
+        for code in codes
     ]

@@ -136,7 +136,7 @@ def unpriced(connection: Connection, policy: Policy) -> tuple[str, ...]:
     specs = sorted(port.spec.values() or {connection.terms.spec})
     return tuple(
         f"{price_list.name if price_list else 'partner'}:{connection.region}:{spec}"
-        for price_list, *_ in _sides(connection, policy)
+        for price_list, *_ in port_fee_sides(connection, policy)
         for spec in specs
         if price_list is None or price_list.port(connection.region, spec) is None
     )
@@ -170,7 +170,7 @@ def _port_usage(
     end = port.end_time.current
     if end is None:
         return
-    for price_list, biller, payer, purpose in _sides(connection, policy):
+    for price_list, biller, payer, purpose in port_fee_sides(connection, policy):
         if price_list is None:
             continue
         for number, start in enumerate(starts):
@@ -201,8 +201,8 @@ def _port_usage(
                 )
 
 
-def _sides(connection: Connection, policy: Policy) -> tuple[tuple[PriceList | None, str, str, str], ...]:
-    """(price list, biller, payer, purpose) of the port usage: one statement, or a cost and a charge (ruling 3)."""
+def port_fee_sides(connection: Connection, policy: Policy) -> tuple[tuple[PriceList | None, str, str, str], ...]:
+    """(price list, biller, payer, purpose) of the port fee: one statement, or a cost and a charge (rule 10)."""
     if not _partner_pays(connection):
         return ((policy.price_list, "alibaba_cloud", connection.tenant_uid, "statement"),)
     return (

@@ -38,13 +38,19 @@ class Circuit:
         """Mbit/s that no hold takes; negative when the circuit is oversold."""
         return self.bandwidth_mbps - self.held_mbps
 
+    def holds(self, vlan_id: int) -> bool:
+        """Whether a live hold has the VLAN ID. False outside 0..2999."""
+        return 0 <= vlan_id <= MAX_VLAN_ID and bool(self.vlan_bitmap >> vlan_id & 1)
+
+    def clashes_with_zero(self, vlan_id: int) -> bool:
+        """Whether VLAN 0 stands between: it is asked for beside others, or held while another is asked for."""
+        return bool(self.vlan_bitmap & ~_VLAN_ZERO) if vlan_id == 0 else bool(self.vlan_bitmap & _VLAN_ZERO)
+
     def is_free(self, vlan_id: int, *, zero_is_exclusive: bool = True) -> bool:
         """Whether the VLAN ID can be held. VLAN 0 excludes every other and is excluded by any (ruling 18, [INF])."""
-        if not 0 <= vlan_id <= MAX_VLAN_ID or self.vlan_bitmap >> vlan_id & 1:
+        if not 0 <= vlan_id <= MAX_VLAN_ID or self.holds(vlan_id):
             return False
-        if not zero_is_exclusive:
-            return True
-        return self.vlan_bitmap == 0 if vlan_id == 0 else not self.vlan_bitmap & _VLAN_ZERO
+        return not (zero_is_exclusive and self.clashes_with_zero(vlan_id))
 
     def lowest_free(self, pool: Iterable[tuple[int, int]], *, zero_is_exclusive: bool = True) -> int | None:
         """The lowest free VLAN ID of the pool (inclusive ranges), or None when it is used up.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from crossport.domain.errors import aware
 from crossport.domain.facts import PortFacts, VbrFacts, vbr_gone
-from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin
+from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, RequestKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +40,44 @@ class Terms:
     spec: str
     vlan_id: int
     order_mode: OrderMode | str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A change, cease or cancellation that was accepted. Requests are first come, first served."""
+
+    #: The orderer's own id of this request: unique within the partner account.
+    request_id: str
+    kind: RequestKind
+    at: datetime
+    actor: str
+    #: For a change of spec.
+    spec: str = ""
+    #: For a change of VLAN.
+    vlan_id: int | None = None
+    #: Why a rule that may be overruled was overruled; "" when none was.
+    forced: str = ""
+
+    def __post_init__(self) -> None:
+        aware(self.at, "a request's time")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Migration:
+    """What a migration starts from: the VBR that was pushed across accounts, and what was agreed (ruling 16)."""
+
+    vbr_id: str
+    #: The bandwidth cap that the VBR must have before it is converted, Mbit/s.
+    bandwidth_mbps: int
+    #: The VBR's configuration as read before anything was done, canonical JSON; "" until it was read.
+    before: str = ""
+    #: The same, as read after the VBR was attached to its port; "" until then.
+    after: str = ""
+
+    @property
+    def untouched(self) -> bool | None:
+        """Whether the VBR came through unchanged; None until both snapshots are there."""
+        return self.before == self.after if self.before and self.after else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +117,12 @@ class Connection:
     #: Where the tenant's VPC is, when that is another region than the port's (ruling 20).
     tenant_region: str = ""
     milestones: tuple[Milestone, ...] = ()
+    #: Accepted requests, in the order in which they came.
+    requests: tuple[Request, ...] = ()
+    #: Set for the flow ``migration``.
+    migration: Migration | None = None
+    #: The redundancy group that the connection belongs to (ruling 17); "" for none.
+    group_id: str = ""
     #: Why the order was refused; empty unless it was.
     refusals: tuple[Refusal, ...] = ()
     #: When the create call was recorded as intended; its Token follows from the connection id.
@@ -122,6 +166,21 @@ class Connection:
         """Who pays, as the cloud last said, else as ordered."""
         seen = self.port.order_mode.current if self.port else None
         return str(self.terms.order_mode) if seen is None else seen
+
+    @property
+    def agreed_vlan_id(self) -> int:
+        """The VLAN ID that the port should have: of the latest accepted change, else as ordered."""
+        changes = [request.vlan_id for request in self.requests if request.vlan_id is not None]
+        return changes[-1] if changes else self.terms.vlan_id
+
+    @property
+    def expired(self) -> bool:
+        """Whether the order waited so long that we took it back ourselves."""
+        return any(request.request_id == expiry_id(self.connection_id) for request in self.requests)
+
+    def request(self, kind: RequestKind) -> Request | None:
+        """The latest accepted request of this kind, or None."""
+        return next((request for request in reversed(self.requests) if request.kind is kind), None)
 
     def milestone(self, name: MilestoneName) -> Milestone | None:
         """The milestone of this name, or None while it has not been reached."""
@@ -175,6 +234,11 @@ def connection_id_for(account_id: str, kind: str, key: str) -> str:
     """
     digest = hashlib.sha256(f"{account_id}\n{kind}\n{key}".encode()).hexdigest()
     return f"conn-{digest[:16]}"
+
+
+def expiry_id(connection_id: str) -> str:
+    """The id of our own request that takes an order back when its hold has timed out."""
+    return f"hold-expired:{connection_id}"
 
 
 def token_of(connection_id: str) -> str:

@@ -88,6 +88,11 @@ def gone(presence: History[str], window: timedelta) -> bool:
     return read and len(listings) > 1 and max(listings) - min(listings) >= window
 
 
+def port_gone(port: PortFacts, window: timedelta) -> bool:
+    """Whether the port is no more: the cloud said so, or its absence amounts to it."""
+    return port.deleted or gone(port.presence, window)
+
+
 def vbr_gone(presence: History[str], window: timedelta) -> bool:
     """Whether a VBR's absence amounts to deletion: two complete reads of its port, a window apart, without it.
 

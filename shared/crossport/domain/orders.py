@@ -10,14 +10,25 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from crossport.domain.circuit import MAX_VLAN_ID, Circuit
+from crossport.domain.checks import (
+    circuit_fit,
+    order_mode_allowed,
+    same_site,
+    spec_allowed,
+    tenant_uid_valid,
+    vlan_free,
+    vlan_in_range,
+    within_capacity,
+    zero_vlan_alone,
+)
+from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Milestone, Refusal, Terms, connection_id_for
-from crossport.domain.decide import Decision, conclude
+from crossport.domain.decide import Decision, Finding, conclude
 from crossport.domain.effects import gates, ready_to_push
 from crossport.domain.errors import aware
 from crossport.domain.policy import Policy
-from crossport.domain.specs import MBPS, NEEDS_APPROVAL, mbps
-from crossport.domain.vocabulary import Flow, OrderMode, Origin
+from crossport.domain.specs import mbps
+from crossport.domain.vocabulary import Flow, Origin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,8 +149,17 @@ def decide_order(
     )
     connection = _intended(connection, policy)
     return OrderDecision(
-        decision=conclude(None, connection, policy), hold=hold, circuit=circuit.hold(vlan_id, hold.mbps)
+        decision=conclude(None, connection, policy, findings=_findings(order)),
+        hold=hold,
+        circuit=circuit.hold(vlan_id, hold.mbps),
     )
+
+
+def _findings(order: Order) -> tuple[Finding, ...]:
+    """What a person should look at although the order may be filled: the partner's own UID is a warning (ruling 11)."""
+    if order.tenant_uid != order.account_id:
+        return ()
+    return (Finding(code="tenant_is_partner", subject=order.tenant_uid, details={"account_id": order.account_id}),)
 
 
 def decide_milestone(connection: Connection, milestone: Milestone, policy: Policy) -> Decision:
@@ -153,7 +173,8 @@ def decide_milestone(connection: Connection, milestone: Milestone, policy: Polic
 
 def _intended(connection: Connection, policy: Policy) -> Connection:
     """The connection, its create call intended once order and gates are there, in whatever order they came."""
-    if connection.intended_at is None and not connection.refusals and ready_to_push(connection, policy):
+    over = bool(connection.refusals) or connection.withdrawn_at is not None
+    if connection.intended_at is None and not over and ready_to_push(connection, policy):
         reached = (connection.milestone(name) for name in gates(policy))
         times = [milestone.at for milestone in reached if milestone is not None]
         return replace(connection, intended_at=max([connection.created_at, *times]))
@@ -169,74 +190,28 @@ def _reasons(
     policy: Policy,
 ) -> Iterator[Refusal]:
     yield from _of_tenant(order, tenant, contracts, policy)
-    yield from _of_terms(order, policy)
-    yield from _of_circuit(order, circuit, policy)
+    yield from spec_allowed(order.spec, policy)
+    yield from order_mode_allowed(order.order_mode, policy)
+    yield from circuit_fit(circuit, order.account_id, policy)
+    yield from within_capacity(order.spec, circuit)
     if vlan_id is None:
         yield Refusal(code="vlan_pool_exhausted", message=f"no VLAN of the pool is free on {circuit.circuit_id}")
-    elif not 0 <= vlan_id <= MAX_VLAN_ID:
-        yield Refusal(code="vlan_out_of_range", message=f"VLAN {vlan_id} is not within 0..{MAX_VLAN_ID}")
-    elif order.vlan_id is not None and not circuit.is_free(vlan_id, zero_is_exclusive=policy.vlan_zero_is_exclusive):
-        yield Refusal(
-            code="vlan_taken", message=f"VLAN {vlan_id} is taken on {circuit.circuit_id}", subject=str(vlan_id)
-        )
+        return
+    yield from vlan_in_range(vlan_id)
+    if order.vlan_id is not None:
+        yield from vlan_free(vlan_id, circuit)
+        yield from zero_vlan_alone(vlan_id, circuit, policy)
 
 
 def _of_tenant(
     order: Order, tenant: Tenant | None, contracts: tuple[Contract, ...], policy: Policy
 ) -> Iterator[Refusal]:
     uid = order.tenant_uid
-    if not (uid.isascii() and uid.isdecimal()):
-        yield Refusal(code="tenant_uid_malformed", message="a tenant's UID is digits", subject=uid)
-    if uid == order.account_id:
-        yield Refusal(code="tenant_is_partner", message="the tenant's UID is the partner's own account", subject=uid)
+    yield from tenant_uid_valid(uid)
     if tenant is None:
         yield Refusal(code="tenant_unknown", message=f"no tenant {uid} is on record", subject=uid)
-    elif tenant.site != policy.site:
-        yield Refusal(
-            code="no_account_for_site",
-            message=f"the tenant is on site {tenant.site}, the partner account on {policy.site}",
-            subject=uid,
-        )
+    else:
+        yield from same_site(uid, tenant.site, policy)
     if not any(contract.in_force(order.received_at) for contract in contracts):
         code = "contract_missing" if not contracts else "contract_not_in_force"
         yield Refusal(code=code, message=f"no contract with {uid} is signed and valid today", subject=uid)
-
-
-def _of_terms(order: Order, policy: Policy) -> Iterator[Refusal]:
-    if order.spec not in MBPS:
-        yield Refusal(code="spec_unknown", message=f"{order.spec} is not a spec of the API", subject=order.spec)
-    elif order.spec not in policy.specs:
-        yield Refusal(code="spec_not_offered", message=f"{order.spec} is not offered here", subject=order.spec)
-    elif order.spec in NEEDS_APPROVAL and not policy.approved_above_1g:
-        yield Refusal(
-            code="spec_needs_approval", message=f"{order.spec} needs the account manager's approval", subject=order.spec
-        )
-    if order.order_mode not in set(OrderMode):
-        yield Refusal(
-            code="order_mode_unknown", message=f"{order.order_mode} is no order mode", subject=order.order_mode
-        )
-    elif order.order_mode not in policy.order_modes:
-        yield Refusal(
-            code="order_mode_not_enabled", message=f"{order.order_mode} is not enabled here", subject=order.order_mode
-        )
-
-
-def _of_circuit(order: Order, circuit: Circuit, policy: Policy) -> Iterator[Refusal]:
-    if circuit.account_id != order.account_id or policy.account_id != order.account_id:
-        yield Refusal(
-            code="circuit_of_other_account",
-            message=f"circuit {circuit.circuit_id} does not belong to {order.account_id}",
-            subject=circuit.circuit_id,
-        )
-    if circuit.status != "Enabled":
-        yield Refusal(
-            code="circuit_not_enabled",
-            message=f"circuit {circuit.circuit_id} is {circuit.status}",
-            subject=circuit.circuit_id,
-        )
-    if order.spec in MBPS and mbps(order.spec) > circuit.free_mbps:
-        yield Refusal(
-            code="capacity_exceeded",
-            message=f"{order.spec} exceeds the {max(circuit.free_mbps, 0)} Mbit/s that are free",
-            subject=order.spec,
-        )

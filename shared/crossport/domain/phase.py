@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from crossport.domain.connection import Connection
-from crossport.domain.facts import gone
+from crossport.domain.facts import port_gone
 from crossport.domain.vocabulary import OrderMode, Party, Phase, Source
 
 _TERMINATED = frozenset({"Terminating", "Terminated"})
@@ -45,7 +45,7 @@ class _View:
 
     def deleted(self) -> bool:
         port = self.connection.port
-        return port is not None and (port.deleted or gone(port.presence, self.window))
+        return port is not None and (port_gone(port, self.window))
 
     def ever_accepted(self) -> bool:
         """Whether the port was ever the tenant's: seen Confirmed, or carrying a VBR, which only acceptance allows."""
@@ -95,16 +95,29 @@ def _offer_ended(view: _View) -> bool:
     return not view.ever_accepted() and (view.deleted() or view.status() == "Canceled")
 
 
+def _offer_taken_back(view: _View) -> bool:
+    """Whether nothing is left to take back: the offer ended, or there never was a port."""
+    return view.connection.port is None or _offer_ended(view)
+
+
+def in_service(view: _View) -> bool:
+    """Rule 13: Confirmed, Enabled, and a conforming VBR lives (or is attested, ruling 8).
+
+    A lock of ``BusinessStatus`` has matched ``suspended`` before this is asked.
+    """
+    return view.confirmed() and view.enabled() and view.vbr_lives()
+
+
 #: First match wins. Each condition reads merged facts and our own recorded acts, nothing else.
 PHASES: tuple[tuple[Phase, Callable[[_View], bool]], ...] = (
     (Phase.REJECTED, lambda v: bool(v.connection.refusals)),
     (Phase.FAILED, lambda v: v.connection.failure is not None or v.status() in _BROKEN_OFF),
-    (Phase.WITHDRAWN, lambda v: v.connection.withdrawn_at is not None and _offer_ended(v)),
+    (Phase.WITHDRAWN, lambda v: v.connection.withdrawn_at is not None and _offer_taken_back(v)),
     (Phase.DECLINED, _offer_ended),
     (Phase.RELEASED, lambda v: v.deleted()),
     (Phase.RELEASING, lambda v: v.connection.cease_recorded_at is not None or v.status() == "Canceled"),
     (Phase.SUSPENDED, lambda v: suspension(v.connection, v.window) is not None),
-    (Phase.ACTIVE, lambda v: v.confirmed() and v.enabled() and v.vbr_lives()),
+    (Phase.ACTIVE, in_service),
     (Phase.ENABLED, lambda v: v.confirmed() and v.enabled()),
     (Phase.ACCEPTED, lambda v: v.confirmed()),
     (Phase.OFFERED, lambda v: v.connection.port is not None),

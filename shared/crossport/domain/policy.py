@@ -43,6 +43,8 @@ class Policy:
     settlement_age: timedelta = timedelta(days=35)
     #: How long an offer is left open before it is reminded and taken back.
     offer_lifetime: timedelta = timedelta(days=14)
+    #: How long an order that waits for its milestones holds its VLAN ID and bandwidth.
+    hold_lifetime: timedelta = timedelta(days=30)
     #: Our own pause before a VLAN ID is used again (ruling 15).
     cool_down: timedelta = timedelta(days=7)
     #: How often a record may end as ``retry`` before it becomes a dead letter.

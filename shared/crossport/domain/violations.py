@@ -29,11 +29,12 @@ def violations_of(connection: Connection, window: timedelta) -> tuple[Violation,
 
     Circuit-wide ones (a VLAN clash, over capacity) need other connections and are found by reconciliation.
     """
-    found = [*_of_vbrs(connection, window), *_of_port(connection), *_unknown(connection)]
+    found = [*one_vbr_a_port(connection, window), *as_agreed(connection), *_unknown(connection)]
     return tuple(sorted(found))
 
 
-def _of_vbrs(connection: Connection, window: timedelta) -> list[Violation]:
+def one_vbr_a_port(connection: Connection, window: timedelta) -> list[Violation]:
+    """Rule 14: one live VBR, the tenant's, with the port's VLAN ID. What else hangs on the port is flagged."""
     live = connection.live_vbrs(window)
     accepted = connection.accepted_vbr(window)
     found = []
@@ -74,14 +75,15 @@ def _misfit(connection: Connection, vbr: VbrFacts) -> list[Violation]:
     return found
 
 
-def _of_port(connection: Connection) -> list[Violation]:
+def as_agreed(connection: Connection) -> list[Violation]:
+    """Rule 15 and the terms: the port has the tenant, VLAN ID, circuit and order mode that were agreed."""
     port = connection.port
     if port is None:
         return []
     found = []
     pairs = (
         ("wrong_port_owner", port.tenant_uid.current, connection.tenant_uid, "the port was pushed to {}, not to {}"),
-        ("wrong_port_vlan", port.vlan_id.current, connection.terms.vlan_id, "the port has VLAN {}, the order {}"),
+        ("wrong_port_vlan", port.vlan_id.current, _expected_vlan(connection), "the port has VLAN {}, agreed is {}"),
         ("wrong_port_circuit", port.circuit_id.current, connection.circuit_id, "the port is on {}, not on {}"),
         ("wrong_order_mode", port.order_mode.current, connection.terms.order_mode, "the port is {}, the order {}"),
     )
@@ -89,6 +91,16 @@ def _of_port(connection: Connection) -> list[Violation]:
         if seen is not None and seen != agreed:
             found.append(Violation(code=code, subject=port.port_id, evidence=sentence.format(seen, agreed)))
     return found
+
+
+def _expected_vlan(connection: Connection) -> int:
+    """The VLAN ID that the port should have now. A change that the port has never shown has not happened yet."""
+    agreed, port = connection.agreed_vlan_id, connection.port
+    if port is None or agreed in port.vlan_id.values():
+        return agreed
+    asked = [request.vlan_id for request in connection.requests if request.vlan_id is not None]
+    seen = port.vlan_id.values()
+    return next((vlan_id for vlan_id in reversed(asked) if vlan_id in seen), connection.terms.vlan_id)
 
 
 def _unknown(connection: Connection) -> list[Violation]:

@@ -77,6 +77,17 @@ class MilestoneName(StrEnum):
     UID_CONFIRMED = "uid_confirmed"
 
 
+class RequestKind(StrEnum):
+    """What may be asked for once a connection exists."""
+
+    CHANGE_SPEC = "change_spec"
+    CHANGE_VLAN = "change_vlan"
+    #: End the service (ruling 4).
+    CEASE = "cease"
+    #: Take the order or the open offer back.
+    CANCEL = "cancel"
+
+
 class Verdict(StrEnum):
     """How an input ended. Every input ends as exactly one of these."""
 

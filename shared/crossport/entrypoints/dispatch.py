@@ -52,10 +52,18 @@ def take_orders(app: App, opened: Sequence[Opened], _invocation: Invocation) -> 
 
 
 def carry_out_commands(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
-    """One round of the relay for any number of pokes and timers; each outbox row's turn is logged."""
+    """One round of the relay for any number of pokes and timers; each outbox row's turn is logged.
+
+    A timer first has orders taken back that have waited too long: what follows from that goes out in the same round.
+    """
+    from crossport.application.expire_orders import expire_orders
     from crossport.application.relay import relay
 
     def work(calls: Sequence[Opened]) -> list[Ending]:
+        if any(call.kind == "timer" for call in calls):
+            for connection_id in expire_orders(app.store(), app.policies(), app.clock):
+                fields = {"request_id": invocation.request_id, "connection_id": connection_id}
+                _log.info("order_expired", extra=fields)
         report = relay(
             store=app.store(),
             cloud=app.cloud,

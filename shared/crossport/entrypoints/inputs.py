@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from crossport.application.bill import UsageReading
-from crossport.application.place_order import Misread, OrderMessage
-from crossport.application.send_notices import NoticeRequest
-from crossport.domain.connection import Milestone, Refusal
-from crossport.domain.orders import Order
-from crossport.entrypoints.envelope import Opened
-from crossport.entrypoints.messages import (
+from crossport.adapters.messages import (
     Message,
     MilestoneFields,
     NoticeSend,
+    OrderCancel,
+    OrderCease,
+    OrderChangeSpec,
+    OrderChangeVlan,
     OrderMilestone,
     OrderNew,
+    OrderRequest,
     UsageReported,
+    addressee,
     parse_message,
 )
+from crossport.application.bill import UsageReading
+from crossport.application.place_order import Misread, OrderMessage
+from crossport.application.send_notices import NoticeRequest
+from crossport.domain.connection import Milestone, Refusal, Request
+from crossport.domain.orders import Order
+from crossport.domain.vocabulary import RequestKind
+from crossport.entrypoints.envelope import Opened
 from crossport.entrypoints.records import record_name
+
+_KINDS: dict[type[OrderRequest], RequestKind] = {
+    OrderChangeSpec: RequestKind.CHANGE_SPEC,
+    OrderChangeVlan: RequestKind.CHANGE_VLAN,
+    OrderCease: RequestKind.CEASE,
+    OrderCancel: RequestKind.CANCEL,
+}
 
 
 def to_order(one: Opened, received_at: datetime) -> OrderMessage | Misread:
@@ -56,8 +70,18 @@ def to_order(one: Opened, received_at: datetime) -> OrderMessage | Misread:
             client_order_id=message.client_order_id,
             milestone=_milestone(message.milestone),
         )
+    if isinstance(message, OrderRequest):
+        return _to_request(one, message, received_at)
     reasons = message if isinstance(message, tuple) else (_not_here(message),)
-    return Misread(key=one.key, digest=one.digest, name=record_name(one), reasons=reasons)
+    account_id, client_order_id = addressee(one.body)
+    return Misread(
+        key=one.key,
+        digest=one.digest,
+        name=record_name(one),
+        reasons=reasons,
+        account_id=account_id,
+        client_order_id=client_order_id,
+    )
 
 
 def to_notice(one: Opened) -> NoticeRequest | Refusal:
@@ -101,6 +125,27 @@ def understood(one: Opened) -> Message | tuple[Refusal, ...]:
     if isinstance(parsed, list):
         return tuple(Refusal(code=p.code, message=p.message, subject=p.field) for p in parsed)
     return parsed
+
+
+def _to_request(one: Opened, message: OrderRequest, received_at: datetime) -> OrderMessage:
+    return OrderMessage(
+        key=one.key,
+        digest=one.digest,
+        name=one.body["type"],
+        account_id=message.account_id,
+        client_order_id=message.client_order_id,
+        request=Request(
+            request_id=message.client_order_id,
+            kind=_KINDS[type(message)],
+            at=received_at,
+            actor=message.actor,
+            spec=message.spec if isinstance(message, OrderChangeSpec) else "",
+            vlan_id=message.vlan_id if isinstance(message, OrderChangeVlan) else None,
+            forced=message.force_reason,
+        ),
+        target_order_id=message.order,
+        target_connection_id=message.connection_id,
+    )
 
 
 def _milestone(fields: MilestoneFields) -> Milestone:

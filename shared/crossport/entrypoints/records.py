@@ -8,9 +8,9 @@ and unknown fields are tolerated. Validation is by hand: event functions start w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from crossport.adapters.instants import instant
 from crossport.application.actiontrail import CloudRecord
 from crossport.domain.connection import Refusal
 from crossport.entrypoints.canonical import NotJsonError, parse
@@ -19,8 +19,6 @@ from crossport.entrypoints.envelope import Opened
 #: How records of API calls and of calls made in a console end in ``type``; both have been seen for console users.
 _CALLS = (":ActionTrail:ApiCall", ":ActionTrail:ConsoleOperation")
 _MAX_ACTOR = 200
-#: A time outside is a broken clock or a forgery, and would not survive arithmetic with time zones.
-_EARLIEST, _LATEST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def to_record(opened: Opened) -> CloudRecord | Refusal:
@@ -68,17 +66,6 @@ def record_name(opened: Opened) -> str:
     if opened.kind == "message" and isinstance(opened.body, dict):
         return _text(opened.body.get("type"))
     return opened.name
-
-
-def instant(value: Any) -> datetime | None:
-    """An ISO 8601 time with a zone as UTC; None for anything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value.strip())
-        return at.astimezone(UTC) if at.tzinfo is not None and _EARLIEST <= at < _LATEST else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _is_vpc_call(kind: str, data: Mapping[str, Any]) -> bool:

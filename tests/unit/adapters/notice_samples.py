@@ -14,14 +14,15 @@ from crossport.application.send_notices import NoticeContext, NoticeRequest
 from crossport.domain import effects
 from crossport.domain.adoption import decide_adoption
 from crossport.domain.circuit import Circuit
-from crossport.domain.connection import Connection, Milestone, Refusal
+from crossport.domain.connection import Connection, Milestone, Refusal, Request, expiry_id
 from crossport.domain.decide import decide
-from crossport.domain.effects import Notice, effects_of
+from crossport.domain.effects import Notice, effects_of, notices
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
-from crossport.domain.orders import Contract, Order, Tenant, decide_order
+from crossport.domain.orders import Contract, Hold, Order, Tenant, decide_order
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList
-from crossport.domain.vocabulary import MilestoneName, OrderMode, Party, Source
+from crossport.domain.requests import decide_request
+from crossport.domain.vocabulary import MilestoneName, OrderMode, Party, RequestKind, Source
 
 PARTNER_ID = "1290000000000001"
 TENANT_ID = "1290555577770011"
@@ -151,6 +152,23 @@ def adopted(*, confirmed: bool = False, contracts: tuple[Contract, ...] = (CONTR
     return decide_adoption(port, CIRCUIT, tenant(), contracts, POLICY).decision.connection
 
 
+def asked(connection: Connection, kind: RequestKind, request_id: str = "CR-1", **said: Any) -> Connection:
+    """The connection after an accepted request."""
+    request = Request(request_id=request_id, kind=kind, at=START + timedelta(hours=20), actor="noc", **said)
+    vlan_id = connection.vlan_id
+    held = Hold(circuit_id=CIRCUIT.circuit_id, vlan_id=vlan_id, mbps=200, connection_id=connection.connection_id)
+    circuit = CIRCUIT if vlan_id < 0 else CIRCUIT.hold(vlan_id, 200)
+    decided = decide_request(request, connection, circuit, held, POLICY)
+    assert decided.decision is not None, decided.refusals
+    return decided.decision.connection
+
+
+def expired() -> Connection:
+    """An order that has waited too long for its milestones."""
+    waiting = ordered(milestones=())
+    return asked(waiting, RequestKind.CANCEL, expiry_id(waiting.connection_id))
+
+
 def states() -> dict[str, Connection]:
     """Connections that between them call for every notice there is."""
     running, ours = active(), active(OrderMode.PARTNER_PAYS)
@@ -183,6 +201,13 @@ def states() -> dict[str, Connection]:
         "withdrawn": replace(after(offered(), saw_port(9, acceptance="Deleted")), withdrawn_at=START),
         "gone": after(running, saw_port(9, acceptance="Deleted")),
         "lost in arrears": after(running, locked, saw_port(12, acceptance="Deleted")),
+        "expired": expired(),
+        "new spec": asked(running, RequestKind.CHANGE_SPEC, spec="500M"),
+        "new spec, partner pays": asked(ours, RequestKind.CHANGE_SPEC, spec="100M", forced="agreed by phone"),
+        "new VLAN ID": asked(after(offered(), ACCEPTED), RequestKind.CHANGE_VLAN, vlan_id=130),
+        "new VLAN ID by force": asked(running, RequestKind.CHANGE_VLAN, vlan_id=300, forced="renumbering"),
+        "ceased": asked(running, RequestKind.CEASE),
+        "ceased, partner pays": asked(ours, RequestKind.CEASE),
         "second VBR": after(running, saw_vbr(6, "vbr-2", owner_uid=STRANGER_ID, vlan_id=0)),
         "wrong port": after(
             offered(),
@@ -232,7 +257,7 @@ def render_samples(language: str) -> Iterator[tuple[str, NoticeContext]]:
 def declared_notices() -> set[tuple[str, Party]]:
     """(kind, party) of every notice that the domain can call for, read off its source, so that none can be missed."""
     found: set[tuple[str, Party]] = set()
-    for node in ast.walk(ast.parse(inspect.getsource(effects))):
+    for node in ast.walk(ast.parse(inspect.getsource(notices))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_tell":
             kind, parties = ast.literal_eval(node.args[1]), ast.unparse(node.args[2])
             names = ["TENANT", "PARTNER"] if parties == "_BOTH" else [n for n in Party.__members__ if n in parties]

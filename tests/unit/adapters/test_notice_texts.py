@@ -16,25 +16,29 @@ from crossport.adapters.notify.render import render
 from crossport.application.ports import Message
 from crossport.application.send_notices import NoticeNotRenderedError, UnknownNoticeError
 from crossport.domain.connection import Connection
-from crossport.domain.vocabulary import OrderMode, Party, Phase
+from crossport.domain.vocabulary import OrderMode, Party, Phase, RequestKind
 from tests.unit.adapters.notice_samples import (
     ENABLED,
     POLICY,
     STRANGER_ID,
     TENANT_ID,
     after,
+    asked,
     context_of,
     declared_notices,
     notice_of,
     offered,
     ordered,
     render_samples,
+    saw_port,
     saw_vbr,
     states,
     tenant,
 )
 
 MASKED = "1290********0011"
+#: The modules of the domain that refuse something.
+_REFUSING = ("checks.py", "orders.py", "requests.py")
 
 
 def rendered(connection: Connection, kind: str, party: Party, language: str = "en") -> Message:
@@ -70,7 +74,7 @@ class Page(HTMLParser):
 def test_texts_exist_for_exactly_the_notices_that_the_domain_calls_for(language: str) -> None:
     folder = files("crossport.adapters.notify").joinpath("templates", language)
     names = {entry.name for entry in folder.iterdir() if not entry.name.startswith("_") and entry.name != "words.toml"}
-    assert len(declared_notices()) >= 19
+    assert len(declared_notices()) >= 27
     assert names == {f"{kind}.{party}.txt" for kind, party in declared_notices()}
 
 
@@ -222,9 +226,11 @@ def test_an_unknown_zone_is_utc_and_says_so() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_refusal_code_of_the_domain_has_a_sentence(language: str) -> None:
-    source = files("crossport.domain").joinpath("orders.py").read_text("utf-8")
-    codes = set(re.findall(r'code="(\w+)"', source)) | {"contract_missing", "contract_not_in_force"}
-    assert len(codes) >= 17
+    folder = files("crossport.domain")
+    sources = [entry.read_text("utf-8") for entry in folder.iterdir() if entry.name in _REFUSING]
+    codes = set(re.findall(r'Refusal\(\s*code="(\w+)"', "\n".join(sources)))
+    codes |= {"contract_missing", "contract_not_in_force"}
+    assert len(codes) >= 25
     assert codes - words_of(language)["reasons"].keys() == set()
 
 
@@ -316,6 +322,52 @@ def test_a_port_that_vanished_while_locked_was_lost_in_arrears() -> None:
     assert "lost in arrears" in rendered(states()["lost in arrears"], "port_gone", Party.PARTNER).text
     assert "lost in arrears" not in rendered(states()["gone"], "port_gone", Party.PARTNER).text
     assert "taken back" in rendered(states()["withdrawn"], "port_gone", Party.TENANT).subject
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("en", ["Old bandwidth: 200 Mbit/s (200M)", "New bandwidth: 500 Mbit/s (500M)", "only when you have paid"]),
+        ("zh-CN", ["原带宽规格：200 Mbit/s（200M）", "新带宽规格：500 Mbit/s（500M）", "支付差价"]),
+    ],
+)
+def test_a_new_spec_takes_effect_when_the_tenant_has_paid(language: str, sentences: list[str]) -> None:
+    text = rendered(states()["new spec"], "spec_change", Party.TENANT, language).text
+    assert [sentence for sentence in sentences if sentence not in text] == []
+
+
+def test_a_new_spec_that_the_partner_pays_asks_nothing_of_the_tenant() -> None:
+    connection = states()["new spec, partner pays"]
+    assert "There is nothing for you to do" in rendered(connection, "spec_change", Party.TENANT).text
+    assert "Forced because: agreed by phone" in rendered(connection, "spec_change", Party.PARTNER).text
+
+
+def test_a_vlan_change_shows_both_ids_and_warns_of_the_outage_when_it_was_forced() -> None:
+    told = rendered(states()["new VLAN ID by force"], "vlan_change", Party.TENANT)
+    assert told.subject.startswith("Outage ahead")
+    for sentence in ("Old VLAN ID: 120", "New VLAN ID: 300", "VBR vbr-1 shows VLAN ID 300", "not a line fault"):
+        assert sentence in told.text
+    renumbered = after(states()["new VLAN ID by force"], saw_port(21, vlan_id=300))
+    twice = asked(renumbered, RequestKind.CHANGE_VLAN, "CR-2", vlan_id=301, forced="again")
+    text = rendered(twice, "vlan_change", Party.TENANT).text
+    assert "Old VLAN ID: 300" in text
+    assert "New VLAN ID: 301" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "steps"),
+    [("en", ["1. Move", "2. Delete the VBR", "3. Terminate", "4. Unsubscribe"]), ("zh-CN", ["2. 删除VBR", "4. 退订"])],
+)
+def test_a_tenant_who_pays_gets_the_steps_that_end_the_service(language: str, steps: list[str]) -> None:
+    text = rendered(states()["ceased"], "cease", Party.TENANT, language).text
+    assert [step for step in steps if step not in text] == []
+    assert "Unsubscribe" not in rendered(states()["ceased, partner pays"], "cease", Party.TENANT).text
+
+
+def test_an_expired_order_says_what_it_waited_for() -> None:
+    text = rendered(states()["expired"], "order_expired", Party.PARTNER).text
+    assert "more than 30 days" in text
+    assert "Still missing: line to the tenant's site, confirmation of the tenant's account ID (UID)" in text
 
 
 def test_what_the_cloud_said_is_shown_when_provisioning_failed() -> None:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from crossport.adapters.store import document, observations
 from crossport.application.errors import UnreadableDocumentError
-from crossport.domain.connection import Connection, Milestone, RecordHead, Refusal, Terms
+from crossport.domain.connection import Connection, Migration, Milestone, RecordHead, Refusal, Request, Terms
 from crossport.domain.facts import EMPTY, PORT_FIELDS, VBR_FIELDS, PortFacts, VbrFacts
 from crossport.domain.history import Entry, History
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
-from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, Presence, Source
+from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, Presence, RequestKind, Source
 
 #: Fixed offsets: a zone with daylight saving is no zone of the cloud, and its name is not kept.
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=8), "UTC+8"), timezone(-timedelta(hours=3, minutes=30))])
@@ -56,6 +56,17 @@ VBRS = st.builds(
     deleted=st.booleans(),
     **{name: histories(_values(name)) for name in VBR_FIELDS},
 )
+REQUESTS = st.builds(
+    Request,
+    request_id=TEXTS,
+    kind=st.sampled_from(RequestKind),
+    at=TIMES,
+    actor=TEXTS,
+    spec=WORDS,
+    vlan_id=st.none() | VLANS,
+    forced=TEXTS,
+)
+MIGRATIONS = st.builds(Migration, vbr_id=TEXTS, bandwidth_mbps=st.integers(0, 10_000), before=TEXTS, after=TEXTS)
 REFUSALS = st.builds(Refusal, code=TEXTS, message=TEXTS, subject=TEXTS)
 CONNECTIONS = st.builds(
     Connection,
@@ -76,6 +87,9 @@ CONNECTIONS = st.builds(
     milestones=st.lists(
         st.builds(Milestone, name=st.sampled_from(MilestoneName), at=TIMES, actor=TEXTS, evidence=TEXTS), max_size=3
     ).map(tuple),
+    requests=st.lists(REQUESTS, max_size=3).map(tuple),
+    migration=st.none() | MIGRATIONS,
+    group_id=TEXTS,
     refusals=st.lists(REFUSALS, max_size=2).map(tuple),
     intended_at=st.none() | TIMES,
     failure=st.none() | REFUSALS,
@@ -95,9 +109,14 @@ def test_the_strategies_below_know_every_field() -> None:
     assert set(Connection.__dataclass_fields__) == {
         "connection_id", "account_id", "region", "circuit_id", "tenant_uid", "flow", "origin", "terms", "created_at",
         "client_order_id", "contract_number", "purchase_order", "customer_reference", "tenant_region", "milestones",
-        "refusals", "intended_at", "failure", "withdrawn_at", "cease_recorded_at", "attested_at", "port", "vbrs",
+        "requests", "migration", "group_id", "refusals", "intended_at", "failure", "withdrawn_at", "cease_recorded_at",
+        "attested_at", "port", "vbrs",
         "heads",
     }  # fmt: skip
+    assert set(Request.__dataclass_fields__) == {
+        "request_id", "kind", "at", "actor", "spec", "vlan_id", "forced",
+    }  # fmt: skip
+    assert set(Migration.__dataclass_fields__) == {"vbr_id", "bandwidth_mbps", "before", "after"}
     assert set(PortFacts.__dataclass_fields__) == {
         "port_id", "first_seen", "confirmed", "deleted", "unknown_acceptance", *PORT_FIELDS,
     }  # fmt: skip
@@ -127,8 +146,11 @@ def test_enumerations_come_back_as_members() -> None:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     milestone = Milestone(name=MilestoneName.QUOTED, at=at, actor="wang")
     port = PortFacts(port_id="pc-1", first_seen=at, status=History((Entry(at, Source.OWN_ANSWER, "Terminated"),)))
-    back = document.load(document.dump(_bare(port=port, milestones=(milestone,))))
+    asked = Request(request_id="R-1", kind=RequestKind.CHANGE_VLAN, at=at, actor="wang", vlan_id=0)
+    back = document.load(document.dump(_bare(port=port, milestones=(milestone,), requests=(asked,))))
     assert back.milestone(MilestoneName.QUOTED) == milestone
+    assert back.request(RequestKind.CHANGE_VLAN) == asked
+    assert back.agreed_vlan_id == 0
     assert back.port is not None
     assert back.port.status.entries[0].source is Source.OWN_ANSWER
     assert back.terms.order_mode is OrderMode.TENANT_PAYS
@@ -148,6 +170,17 @@ def test_a_document_of_another_layout_is_refused() -> None:
     written = json.loads(document.dump(_bare())) | {"layout": document.LAYOUT + 1}
     with pytest.raises(UnreadableDocumentError, match="layout 2"):
         document.load(json.dumps(written))
+
+
+def test_a_document_from_before_requests_were_kept_loads() -> None:
+    """Layout 1 as the first release wrote it."""
+    before = json.loads(document.dump(_bare()))
+    assert set(before) == {
+        "layout", "connection_id", "account_id", "region", "circuit_id", "tenant_uid", "flow", "origin", "terms",
+        "created_at",
+    }  # fmt: skip
+    back = document.load(json.dumps(before))
+    assert (back.requests, back.migration, back.group_id) == ((), None, "")
 
 
 PRESENCES = st.none() | st.sampled_from(Presence)

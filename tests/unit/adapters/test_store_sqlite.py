@@ -206,7 +206,15 @@ class TestStatements:
 
     def test_hot_statements_search_by_index(self, path: Path) -> None:
         """A full scan in one of these would grow with the age of the store."""
-        hot = ("load", "load_order", "take_outbox", "update_connection", "unsealed_records", "last_seal")
+        hot = (
+            "load",
+            "load_order",
+            "take_outbox",
+            "update_connection",
+            "unsealed_records",
+            "last_seal",
+            "stale_orders",
+        )
         with closing(sqlite3.connect(path)) as database:
             for name in hot:
                 statement = queries_of("sqlite")[name]

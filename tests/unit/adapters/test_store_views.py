@@ -119,6 +119,8 @@ def test_a_connection_in_a_list(store: SqliteStore, views: Views) -> None:
             "failure": None,
         }.items()
     )
+    assert (row["requests"], row["migration"], row["group_id"]) == ([], None, "")
+    assert (row["suspension"], row["attested"], row["expect_spec"]) == (None, False, None)
     assert row["violations"] == [{"code": "second_vbr", "subject": "vbr-2", "evidence": "two"}]
     assert row["milestones"][0]["name"] == "quoted"
     assert row["updated_at"] == row["created_at"] == "2026-03-01T12:00:00.000000Z"

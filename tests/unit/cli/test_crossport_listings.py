@@ -108,7 +108,7 @@ def test_one_connection(run: Run, lived: str) -> None:
 
 def test_a_refused_order_shows_every_reason(run: Run, lived: str) -> None:
     listed = run("connections", "list", "--phase", "rejected", "--db", lived, "--json").json
-    told = run("connections", "show", listed[0]["connection_id"], "--db", lived).out
+    told = " ".join(run("connections", "show", listed[0]["connection_id"], "--db", lived).out.split())
     for refusal in listed[0]["refusals"]:
         assert f"{refusal['code']}: {refusal['message']}" in told
     assert {"spec_not_offered", "vlan_taken"} <= {refusal["code"] for refusal in listed[0]["refusals"]}

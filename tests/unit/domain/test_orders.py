@@ -11,6 +11,7 @@ import pytest
 
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import token_of
+from crossport.domain.effects import Command
 from crossport.domain.errors import NaiveTimeError
 from crossport.domain.orders import Contract, Hold, Order, OrderDecision, Tenant, decide_milestone, decide_order
 from crossport.domain.policy import Policy
@@ -63,7 +64,6 @@ def test_an_order_that_fits_holds_its_vlan_and_bandwidth() -> None:
         ("tenant_uid_malformed", {"tenant_uid": "12a"}, {}),
         ("tenant_uid_malformed", {"tenant_uid": "１２３"}, {}),
         ("tenant_uid_malformed", {"tenant_uid": ""}, {}),
-        ("tenant_is_partner", {"tenant_uid": PARTNER}, {}),
         ("no_account_for_site", {}, {"of": tenant(site="china")}),
         ("contract_missing", {}, {"by": ()}),
         ("contract_not_in_force", {}, {"by": (contract(signed_on=None),)}),
@@ -95,7 +95,21 @@ def test_each_rule_refuses_with_its_code(code: str, asked: dict[str, Any], given
     assert found.refusals[0].message
     assert (found.hold, found.circuit) == (None, None)
     assert found.decision.phase is Phase.REJECTED
-    assert {effect.kind for effect in found.decision.effects} == {"order_refused"}
+    assert {effect.kind for effect in found.decision.effects} == {"order_refused", "order_reply"}
+
+
+def test_the_partners_own_uid_is_a_warning_and_no_refusal() -> None:
+    found = decided(order(tenant_uid=PARTNER), of=tenant(tenant_uid=PARTNER))
+    assert codes(found) == []
+    assert [(finding.code, finding.subject) for finding in found.decision.findings] == [("tenant_is_partner", PARTNER)]
+    assert decided().decision.findings == ()
+
+
+def test_a_milestone_after_the_order_was_taken_back_intends_nothing() -> None:
+    connection = replace(decided().decision.connection, withdrawn_at=NOW)
+    for name in GATES:
+        connection = decide_milestone(connection, milestone(name), POLICY).connection
+    assert connection.intended_at is None
 
 
 def test_an_unknown_tenant_is_refused() -> None:
@@ -221,7 +235,7 @@ def test_policy_says_which_milestones_gate_the_create_call(
     policy = replace(POLICY, push_after=push_after, confirm_uid=confirm_uid)
     decision = decided(order(milestones=tuple(milestone(name) for name in reached)), policy=policy).decision
     assert decision.phase is (Phase.PROVISIONING if intended else Phase.ORDERED)
-    assert [effect.kind for effect in decision.effects] == (["create_port"] if intended else [])
+    assert [e.kind for e in decision.effects if isinstance(e, Command)] == (["create_port"] if intended else [])
 
 
 def test_milestones_in_any_order_give_the_same_intent_and_one_command() -> None:
@@ -231,7 +245,7 @@ def test_milestones_in_any_order_give_the_same_intent_and_one_command() -> None:
         decisions = [decided().decision]
         for one in telling:
             decisions.append(decide_milestone(decisions[-1].connection, one, POLICY))
-        assert [e.kind for d in decisions for e in d.effects] == ["create_port"]
+        assert [e.kind for d in decisions for e in d.effects if isinstance(e, Command)] == ["create_port"]
         ended.append(decisions[-1].connection)
     with_the_order = decided(order(milestones=tuple(reached))).decision.connection
     assert all(one == with_the_order for one in ended)

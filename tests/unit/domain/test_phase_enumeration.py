@@ -106,7 +106,9 @@ def _over(case: Case) -> bool:
 
 
 def _offer_over(case: Case) -> bool:
-    if case.acceptance is None or _the_tenants(case):
+    if case.acceptance is None:
+        return "took_back" in case.acts
+    if _the_tenants(case):
         return False
     return _over(case) or case.status == "Canceled"
 
@@ -227,7 +229,7 @@ def test_every_order_without_a_port_has_exactly_the_phase_of_the_design() -> Non
     phases = {acts: phase_of(_acted(acts), WINDOW) for acts in _acts()}
     assert phases == {acts: _by_oracle(Case(acts)) for acts in phases}
     assert set(phases.values()) == {
-        Phase.REJECTED, Phase.FAILED, Phase.RELEASING, Phase.PROVISIONING, Phase.ORDERED,
+        Phase.REJECTED, Phase.FAILED, Phase.WITHDRAWN, Phase.RELEASING, Phase.PROVISIONING, Phase.ORDERED,
     }  # fmt: skip
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from crossport.adapters.instants import instant
 from crossport.application.actiontrail import CloudRecord
 from crossport.domain.connection import Refusal
 from crossport.entrypoints.envelope import Opened
-from crossport.entrypoints.records import instant, record_name, to_record
+from crossport.entrypoints.records import record_name, to_record
 
 DATA: dict[str, Any] = {
     "acsRegion": "us-east-1",

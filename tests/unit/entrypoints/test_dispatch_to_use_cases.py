@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from crossport.adapters.messages import OrderReply
+from crossport.application.place_order import OrderMessage
 from crossport.application.ports import InputRow, Message, OutboxRow, Policies
 from crossport.application.send_notices import NoticeContext
 from crossport.domain.circuit import Circuit
 from crossport.domain.orders import Contract, Tenant
 from crossport.domain.policy import Policy
-from crossport.domain.vocabulary import Verdict
+from crossport.domain.vocabulary import RequestKind, Verdict
 from crossport.entrypoints import dispatch
 from crossport.entrypoints.clock import RandomIds
 from crossport.entrypoints.envelope import open_envelope
+from crossport.entrypoints.inputs import to_order
 from crossport.entrypoints.invocation import Invocation
 from crossport.entrypoints.settings import Settings
 from crossport.entrypoints.wiring import App
@@ -235,6 +238,66 @@ def test_milestone_follows_its_order(app: App, store: MemoryStore) -> None:
     ]
     (stored,) = store.state.connections.values()
     assert [one.actor for one in stored.connection.milestones] == ["sales"]
+
+
+def test_a_request_reaches_its_connection_with_all_it_says(app: App, store: MemoryStore) -> None:
+    cancel = {
+        "type": "order.cancel",
+        "client_order_id": "CX-1",
+        "account_id": PARTNER,
+        "order": "PO-1",
+        "actor": "sales",
+        "force_reason": "customer withdrew",
+    }
+    assert run(dispatch.take_orders, app, message(ORDER), message(cancel, "m-2")) == [
+        ("applied", "", "order.new"),
+        ("applied", "", "order.cancel"),
+    ]
+    (stored,) = store.state.connections.values()
+    (request,) = stored.connection.requests
+    assert (request.request_id, request.kind, request.at) == ("CX-1", RequestKind.CANCEL, NOW)
+    assert (request.actor, request.forced, request.spec, request.vlan_id) == ("sales", "customer withdrew", "", None)
+    assert store.state.holds == {}
+
+
+def test_changes_carry_what_is_to_change(app: App) -> None:
+    base = {"client_order_id": "CR-1", "account_id": PARTNER, "connection_id": "conn-1", "actor": "noc"}
+    bodies = [{"type": "order.change_vlan", "vlan_id": 0, **base}, {"type": "order.change_spec", "spec": "1G", **base}]
+    opened = open_envelope(json.dumps([message(body) for body in bodies]).encode())
+    vlan, spec = (to_order(one, NOW) for one in opened)
+    assert isinstance(vlan, OrderMessage)
+    assert isinstance(spec, OrderMessage)
+    assert vlan.request is not None
+    assert spec.request is not None
+    assert (vlan.request.kind, vlan.request.vlan_id, vlan.request.spec) == (RequestKind.CHANGE_VLAN, 0, "")
+    assert (spec.request.kind, spec.request.vlan_id, spec.request.spec) == (RequestKind.CHANGE_SPEC, None, "1G")
+    assert (vlan.target_order_id, vlan.target_connection_id) == ("", "conn-1")
+
+
+def test_a_misread_order_is_answered_on_the_reply_queue(app: App, store: MemoryStore) -> None:
+    run(dispatch.take_orders, app, message({**ORDER, "vlan_id": 3_000}), message("hello", "m-2"))
+    (entry,) = store.state.outbox.values()
+    assert (entry.row.target, entry.row.connection_id) == ("queue:order-replies", None)
+    assert entry.row.payload["client_order_id"] == "PO-1"
+    assert [reason["code"] for reason in entry.row.payload["reasons"]] == ["vlan_out_of_range"]
+    OrderReply.model_validate(entry.row.payload)
+
+
+def test_only_the_timer_takes_old_orders_back(app: App, store: MemoryStore) -> None:
+    run(dispatch.take_orders, app, message(ORDER))
+    later = SimpleNamespace(now=lambda: NOW + timedelta(days=31))
+    app.clock = later
+    run(dispatch.carry_out_commands, app, message({"type": "outbox.poke"}))
+    assert store.state.holds != {}
+    timer = {"triggerTime": "2026-04-02T12:00:00Z", "triggerName": "every-minute", "payload": ""}
+    assert run(dispatch.carry_out_commands, app, timer) == [("applied", "", "every-minute")]
+    assert store.state.holds == {}
+    queue = app.queue()
+    assert isinstance(queue, Sent)
+    replies = [body for name, body in queue.sent if name == "order-replies"]
+    assert [reply["state"] for reply in replies] == ["accepted", "waiting", "rejected"]
+    for reply in replies:
+        OrderReply.model_validate(reply)
 
 
 def test_relay_runs_once_for_any_number_of_wake_ups(app: App, store: MemoryStore) -> None:

@@ -101,6 +101,8 @@ class PolicySettings(_Part):
     #: Days.
     offer_lifetime: Count = Field(default=14, ge=1, le=366)
     #: Days.
+    hold_lifetime: Count = Field(default=30, ge=1, le=366)
+    #: Days.
     cool_down: Count = Field(default=7, ge=0, le=366)
     #: How often a record may end as ``retry`` before it becomes a dead letter.
     max_attempts: Count = Field(default=_DEFAULT.max_attempts, ge=1, le=1_000)
@@ -123,6 +125,7 @@ class PolicySettings(_Part):
             consistency_window=timedelta(seconds=self.consistency_window),
             settlement_age=timedelta(days=self.settlement_age),
             offer_lifetime=timedelta(days=self.offer_lifetime),
+            hold_lifetime=timedelta(days=self.hold_lifetime),
             cool_down=timedelta(days=self.cool_down),
             max_attempts=self.max_attempts,
             partner_price_list=partner_price_list,

@@ -17,10 +17,11 @@ from typing import Any
 from crossport.adapters.notify.formats import Times, language_of, masked, money_text, one_line, spec_text, zone_from
 from crossport.application.send_notices import NoticeContext
 from crossport.domain.connection import Connection
+from crossport.domain.effects import gates
 from crossport.domain.history import History
 from crossport.domain.phase import Suspension, phase_of, suspension
 from crossport.domain.violations import unknown_values
-from crossport.domain.vocabulary import OrderMode, Origin, Party
+from crossport.domain.vocabulary import MilestoneName, OrderMode, Origin, Party, RequestKind
 
 #: Unpaid outbound data transfer is released after this long; an expired subscription lasts longer ("Expiration and
 #: overdue payments"; assume the shorter: ruling 13).
@@ -57,6 +58,9 @@ class _Writer:
             **self._port(),
             **self._prices(),
             **self._suspension(),
+            "change": self._change(),
+            "missing": self._missing(),
+            "hold_days": self.context.policy.hold_lifetime.days,
             "cause": self.context.request.details.get("cause", ""),
             "reasons": self._reasons(),
             "failure": self._failure(),
@@ -141,6 +145,39 @@ class _Writer:
             "suspended_since": self._time(since),
             "settle_by": self._time(since + ARREARS_GRACE if since is not None else None),
         }
+
+    def _change(self) -> dict[str, Any]:
+        """The change that the notice is about: what was agreed before it, and what was asked for."""
+        connection, details = self.context.connection, self.context.request.details
+        wanted_spec, wanted_vlan = details.get("spec"), details.get("vlan_id")
+        spec, vlan_id, forced = connection.terms.spec, connection.terms.vlan_id, ""
+        old_spec, old_vlan = spec, vlan_id
+        for request in connection.requests:
+            if request.kind is RequestKind.CHANGE_SPEC:
+                if request.spec == wanted_spec:
+                    old_spec, forced = spec, request.forced
+                spec = request.spec
+            elif request.vlan_id is not None:
+                if request.vlan_id == wanted_vlan:
+                    old_vlan, forced = vlan_id, request.forced
+                vlan_id = request.vlan_id
+        published = self.context.policy.price_list
+        listed = published.port(connection.region, str(wanted_spec or ""))
+        return {
+            "old_spec": spec_text(old_spec, self.language),
+            "new_spec": spec_text(str(wanted_spec or ""), self.language),
+            "old_vlan_id": old_vlan,
+            "new_vlan_id": "" if wanted_vlan is None else wanted_vlan,
+            "forced": forced,
+            "list_price": money_text(listed, published.currency, self.language) if listed is not None else "",
+        }
+
+    def _missing(self) -> str:
+        """The milestones that an order still waits for, in words."""
+        connection = self.context.connection
+        names = [name for name in MilestoneName if name in gates(self.context.policy)]
+        words = [self.words["milestones"][name] for name in names if connection.milestone(name) is None]
+        return ("、" if self.language == "zh-CN" else ", ").join(words)
 
     def _reasons(self) -> list[dict[str, str]]:
         """The refusal's reasons, each a code and a sentence."""

@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any
 
 from crossport.application.errors import UnreadableDocumentError
-from crossport.domain.connection import Connection, Milestone, RecordHead, Refusal, Terms
+from crossport.domain.connection import Connection, Migration, Milestone, RecordHead, Refusal, Request, Terms
 from crossport.domain.facts import EMPTY, PORT_FIELDS, VBR_FIELDS, PortFacts, VbrFacts
 from crossport.domain.history import Entry, History
-from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, Source
+from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, RequestKind, Source
 
 #: The layout's number; a document with another one was written by another release.
 LAYOUT = 1
@@ -26,7 +26,7 @@ TIME_FIELDS = frozenset({"enabled_time", "end_time"})
 
 _SOURCES = tuple(Source)
 _ORDER_MODES = {str(mode): mode for mode in OrderMode}
-_TEXTS = ("client_order_id", "contract_number", "purchase_order", "customer_reference", "tenant_region")
+_TEXTS = ("client_order_id", "contract_number", "purchase_order", "customer_reference", "tenant_region", "group_id")
 _TIMES = ("intended_at", "withdrawn_at", "cease_recorded_at", "attested_at")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _parse_time = datetime.fromisoformat
@@ -74,20 +74,7 @@ def dump(connection: Connection) -> str:
         "terms": [connection.terms.spec, connection.terms.vlan_id, connection.terms.order_mode],
         "created_at": connection.created_at.isoformat(),
     }
-    for name in _TEXTS:
-        text = getattr(connection, name)
-        if text:
-            document[name] = text
-    for name in _TIMES:
-        time = getattr(connection, name)
-        if time is not None:
-            document[name] = time.isoformat()
-    if connection.milestones:
-        document["milestones"] = [[m.name, m.at.isoformat(), m.actor, m.evidence] for m in connection.milestones]
-    if connection.refusals:
-        document["refusals"] = [_dump_refusal(refusal) for refusal in connection.refusals]
-    if connection.failure is not None:
-        document["failure"] = _dump_refusal(connection.failure)
+    _dump_optional(connection, document)
     if connection.heads:
         document["heads"] = [[head.fact, head.revision, head.digest, head.record] for head in connection.heads]
     if connection.port is not None:
@@ -98,6 +85,29 @@ def dump(connection: Connection) -> str:
     if flat:
         document["stamps"] = flat
     return _encode(document)
+
+
+def _dump_optional(connection: Connection, document: dict[str, Any]) -> None:
+    """What orders and our own acts have left, where it is not at its default."""
+    for name in _TEXTS:
+        text = getattr(connection, name)
+        if text:
+            document[name] = text
+    for name in _TIMES:
+        time = getattr(connection, name)
+        if time is not None:
+            document[name] = time.isoformat()
+    if connection.milestones:
+        document["milestones"] = [[m.name, m.at.isoformat(), m.actor, m.evidence] for m in connection.milestones]
+    if connection.requests:
+        document["requests"] = [_dump_request(request) for request in connection.requests]
+    if connection.migration is not None:
+        moved = connection.migration
+        document["migration"] = [moved.vbr_id, moved.bandwidth_mbps, moved.before, moved.after]
+    if connection.refusals:
+        document["refusals"] = [_dump_refusal(refusal) for refusal in connection.refusals]
+    if connection.failure is not None:
+        document["failure"] = _dump_refusal(connection.failure)
 
 
 def load(text: str) -> Connection:
@@ -112,7 +122,7 @@ def load(text: str) -> Connection:
     flat = get("stamps", ())
     stamps = [(_parse_time(flat[n]), _SOURCES[flat[n + 1]]) for n in range(0, len(flat), 2)]
     spec, vlan_id, order_mode = document["terms"]
-    port, failure = get("port"), get("failure")
+    port, failure, migration = get("port"), get("failure"), get("migration")
     return Connection(
         connection_id=document["connection_id"],
         account_id=document["account_id"],
@@ -127,6 +137,8 @@ def load(text: str) -> Connection:
             Milestone(name=MilestoneName(name), at=_parse_time(at), actor=actor, evidence=evidence)
             for name, at, actor, evidence in get("milestones", ())
         ),
+        requests=tuple(_load_request(request) for request in get("requests", ())),
+        migration=None if migration is None else _load_migration(migration),
         refusals=tuple(_load_refusal(refusal) for refusal in get("refusals", ())),
         failure=None if failure is None else _load_refusal(failure),
         port=None if port is None else _load_port(port, stamps),
@@ -140,7 +152,7 @@ def load(text: str) -> Connection:
 
 
 def _optional(document: dict[str, Any]) -> dict[str, Any]:
-    """The fields that are left out at their default."""
+    """The texts and times that are left out at their default."""
     found: dict[str, Any] = {name: document[name] for name in _TEXTS if name in document}
     for name in _TIMES:
         if name in document:
@@ -155,6 +167,29 @@ def _dump_refusal(refusal: Refusal) -> list[str]:
 def _load_refusal(parts: list[str]) -> Refusal:
     code, message, subject = parts
     return Refusal(code=code, message=message, subject=subject)
+
+
+def _dump_request(request: Request) -> list[Any]:
+    at = request.at.isoformat()
+    return [request.request_id, request.kind, at, request.actor, request.spec, request.vlan_id, request.forced]
+
+
+def _load_request(parts: list[Any]) -> Request:
+    request_id, kind, at, actor, spec, vlan_id, forced = parts
+    return Request(
+        request_id=request_id,
+        kind=RequestKind(kind),
+        at=_parse_time(at),
+        actor=actor,
+        spec=spec,
+        vlan_id=vlan_id,
+        forced=forced,
+    )
+
+
+def _load_migration(parts: list[Any]) -> Migration:
+    vbr_id, bandwidth_mbps, before, after = parts
+    return Migration(vbr_id=vbr_id, bandwidth_mbps=bandwidth_mbps, before=before, after=after)
 
 
 def _dump_port(port: PortFacts, stamps: _Stamps) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crossport.adapters.store.document import TIME_FIELDS
-from crossport.domain.connection import Connection, Refusal
+from crossport.domain.connection import Connection, Migration, Refusal, Request
 from crossport.domain.facts import PORT_FIELDS, VBR_FIELDS, PortFacts, VbrFacts
 from crossport.domain.history import History
+from crossport.domain.phase import suspension
+from crossport.domain.vocabulary import Phase
 
 
 def portrait(connection: Connection) -> dict[str, Any]:
@@ -40,6 +43,9 @@ def portrait(connection: Connection) -> dict[str, Any]:
             {"name": str(m.name), "at": utc(m.at), "actor": m.actor, "evidence": m.evidence}
             for m in connection.milestones
         ],
+        "requests": [_request(request) for request in connection.requests],
+        "migration": None if connection.migration is None else _migration(connection.migration),
+        "group_id": connection.group_id,
         "refusals": [_refusal(refusal) for refusal in connection.refusals],
         "failure": None if connection.failure is None else _refusal(connection.failure),
         "intended_at": utc(connection.intended_at),
@@ -55,6 +61,20 @@ def portrait(connection: Connection) -> dict[str, Any]:
     }
 
 
+def suspension_of(connection: Connection, phase: str) -> dict[str, str] | None:
+    """Why a connection that was saved in phase ``suspended`` is suspended and who is waited for; else None.
+
+    The reason may hang on the consistency window, which a list does not know: one that stands under the shortest
+    window is preferred, else it is the one under which the VBR still counts.
+    """
+    if phase != Phase.SUSPENDED:
+        return None
+    found = suspension(connection, timedelta(0)) or suspension(connection, timedelta.max)
+    if found is None:
+        return None
+    return {"reason": found.reason, "waiting_for": str(found.waiting_for), "way_back": found.way_back}
+
+
 def facts(connection: Connection) -> dict[str, Any]:
     """Everything that was observed: each field's history, oldest first, of the port and of every VBR."""
     return {
@@ -66,6 +86,28 @@ def facts(connection: Connection) -> dict[str, Any]:
 def utc(at: datetime | None) -> str | None:
     """A time as ISO 8601 text in UTC, and None for None."""
     return None if at is None else at.astimezone(UTC).isoformat()
+
+
+def _request(request: Request) -> dict[str, Any]:
+    return {
+        "request_id": request.request_id,
+        "kind": str(request.kind),
+        "at": utc(request.at),
+        "actor": request.actor,
+        "spec": request.spec,
+        "vlan_id": request.vlan_id,
+        "forced": request.forced,
+    }
+
+
+def _migration(migration: Migration) -> dict[str, Any]:
+    return {
+        "vbr_id": migration.vbr_id,
+        "bandwidth_mbps": migration.bandwidth_mbps,
+        "before": json.loads(migration.before) if migration.before else None,
+        "after": json.loads(migration.after) if migration.after else None,
+        "untouched": migration.untouched,
+    }
 
 
 def _refusal(refusal: Refusal) -> dict[str, str]:

@@ -13,7 +13,7 @@ from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
 from crossport.domain.effects import evidence
 from crossport.domain.ledger import BillingRecord
-from crossport.domain.orders import Contract, Tenant
+from crossport.domain.orders import Contract, Hold, Tenant
 from crossport.domain.vocabulary import Phase
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -184,6 +184,12 @@ def circuit_of(row: Sequence[Any]) -> Circuit:
         vlan_bitmap=int(bitmap, 16),
         version=version,
     )
+
+
+def hold_of(row: Sequence[Any]) -> Hold:
+    """The hold of a row of ``load_order``."""
+    circuit_id, vlan_id, mbps, connection_id = row
+    return Hold(circuit_id=circuit_id, vlan_id=vlan_id, mbps=mbps, connection_id=connection_id)
 
 
 def tenant_columns(tenant: Tenant) -> dict[str, Any]:

@@ -125,8 +125,9 @@ def _append(engine: SqliteEngine, save: Save) -> None:
         if row.shown:
             engine.write("insert_audit", input_columns(row, connection_id))
     # The old hold goes first: a change of spec gives back the VLAN ID that it takes again.
-    if save.release is not None and engine.write("release_hold", _hold_columns(save.release, at)) == 0:
-        raise IntegrityConflictError(f"VLAN {save.release.vlan_id} is not held by {connection_id}")
+    for hold in save.release:
+        if engine.write("release_hold", _hold_columns(hold, at)) == 0:
+            raise IntegrityConflictError(f"VLAN {hold.vlan_id} is not held by {connection_id}")
     if save.hold is not None:
         engine.write("insert_hold", _hold_columns(save.hold, at))
     for record in save.records:

@@ -15,6 +15,7 @@ from crossport.adapters.store.engine import BUSY_TIMEOUT, SqliteEngine
 from crossport.adapters.store.rows import (
     circuit_of,
     contract_of,
+    hold_of,
     outbox_columns,
     sealed_payload,
     stamp,
@@ -111,16 +112,18 @@ class SqliteStore(Administration):
                 "keys": _list(keys),
             },
         )
-        values: dict[str, list[Any]] = {"circuit": [], "tenant": [], "contract": []}
+        values: dict[str, list[Any]] = {"circuit": [], "tenant": [], "contract": [], "hold": []}
         for what, _, _, _, text in rows:
             if what in values:
                 values[what].append(json.loads(text))
         contracts = (contract_of(value) for value in values["contract"])
+        holds = (hold_of(value) for value in values["hold"])
         return OrderContext(
             circuit=next((circuit_of(value) for value in values["circuit"]), None),
             tenant=next((tenant_of(value) for value in values["tenant"]), None),
             contracts=tuple(sorted(contracts, key=lambda contract: (contract.valid_from, contract.number))),
             connection=next(iter(_connections(rows).values()), None),
+            holds=tuple(sorted(holds, key=lambda hold: hold.vlan_id)),
             inbox={key: text for what, key, _, _, text in rows if what == "inbox"},
         )
 
@@ -133,6 +136,11 @@ class SqliteStore(Administration):
         """See ``Store.circuit``."""
         row = self._engine.row("get_circuit", {"circuit_id": circuit_id})
         return None if row is None else circuit_of(row)
+
+    def stale_orders(self, before: datetime, limit: int) -> Sequence[str]:
+        """See ``Store.stale_orders``."""
+        rows = self._engine.rows("stale_orders", {"before": stamp(before), "limit": limit})
+        return tuple(connection_id for (connection_id,) in rows)
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         """See ``Store.configuration``."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
 
 from crossport.adapters.store import document
 from crossport.adapters.store.engine import SqliteEngine
-from crossport.adapters.store.portrait import facts, portrait
+from crossport.adapters.store.portrait import facts, portrait, suspension_of
+from crossport.adapters.store.rows import circuit_of, stamp_or_none
+from crossport.domain.vocabulary import Phase
 
 #: How many rows a view returns unless told otherwise.
 DEFAULT_LIMIT = 1_000
@@ -30,6 +33,10 @@ _AUDIT = (
 )  # fmt: skip
 _FINDING = ("key", "connection_id", "code", "subject", "details", "at", "cleared_at")
 _HOLD = ("circuit_id", "vlan_id", "mbps", "held_at", "released_at")
+_VLAN = (*_HOLD, "connection_id", "phase", "port_id", "tenant_uid", "tenant")
+
+#: What the command that gives a hold back waits for, while a cool-down runs.
+COOL_DOWN = "cool_down"
 
 Row = dict[str, Any]
 
@@ -59,7 +66,8 @@ class Views:
         """Connections, newest first; only those in ``phase`` when it is given.
 
         Each has connection_id, version, phase, flow, origin, account_id, region, circuit_id, port_id, vlan_id, vbr_id
-        (the accepted VBR), tenant_uid, spec, order_mode, violations, the fields of ``portrait``, created_at and
+        (the accepted VBR), tenant_uid, spec, order_mode, violations, the fields of ``portrait``, suspension (reason,
+        waiting_for, way_back), attested (active by the tenant's word for a VBR that we cannot see), created_at and
         updated_at.
         """
         rows = self._engine.rows("view_connections", {"phase": phase, "limit": limit})
@@ -112,6 +120,49 @@ class Views:
         wanted = {"connection_id": None, "cleared": cleared, "limit": limit}
         return [_finding(row) for row in self._engine.rows("view_findings", wanted)]
 
+    def vlan_history(
+        self,
+        circuit_id: str | None = None,
+        vlan_id: int | None = None,
+        at: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Row]:
+        """Who held which VLAN ID on a circuit, by circuit, VLAN ID and time.
+
+        With ``at`` only who held it at that moment; with ``until`` as well, who held it at some time from ``at`` to
+        before ``until``. Each row has circuit_id, vlan_id, mbps, held_at, released_at (None: held now), connection_id,
+        phase (its present one), port_id, tenant_uid and tenant (the name, None when the tenant is not on record). A
+        change of spec ends one row and begins the next; the second VLAN ID of a change holds 0 Mbit/s.
+        """
+        if at is not None and until is None:
+            until = at + timedelta(microseconds=1)  # times are kept to the microsecond
+        wanted = {"circuit_id": circuit_id, "vlan_id": vlan_id}
+        rows = self._engine.rows("view_vlans", {**wanted, "since": stamp_or_none(at), "until": stamp_or_none(until)})
+        return [_named(_VLAN, row) for row in rows]
+
+    def vlans(self, circuit_id: str) -> Row | None:
+        """The circuit with bandwidth_mbps, held_mbps, free_mbps and its live ``holds`` by VLAN ID; None if unknown.
+
+        A hold has the fields of ``vlan_history``, and of the command that will give it back ``release`` (what that
+        waits for, such as ``waiting:port_gone`` or ``cool_down``; None while nothing has ended) and ``release_after``
+        (the end of the cool-down; None while it does not run).
+        """
+        circuit = self._engine.row("get_circuit", {"circuit_id": circuit_id})
+        if circuit is None:
+            return None
+        known = circuit_of(circuit)
+        return {
+            "circuit_id": known.circuit_id,
+            "name": known.name,
+            "account_id": known.account_id,
+            "region": known.region,
+            "status": known.status,
+            "bandwidth_mbps": known.bandwidth_mbps,
+            "held_mbps": known.held_mbps,
+            "free_mbps": known.free_mbps,
+            "holds": [_live_vlan(row) for row in self._engine.rows("view_live_vlans", {"circuit_id": circuit_id})],
+        }
+
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         """The configuration in force with its version, or None."""
         row = self._engine.row("get_configuration")
@@ -127,9 +178,25 @@ def _named(names: tuple[str, ...], row: tuple[Any, ...], *, parsed: str = "") ->
 
 def _connection(row: tuple[Any, ...]) -> Row:
     columns = _named(_CONNECTION, row, parsed="violations")
-    known = portrait(document.load(columns["document"]))
+    connection, phase, vbr_id = document.load(columns["document"]), columns["phase"], columns["vbr_id"]
     shown = ("version", "phase", "violations", "vbr_id", "created_at", "updated_at")
-    return {**known, **{name: columns[name] for name in shown}}
+    return {
+        **portrait(connection),
+        "suspension": suspension_of(connection, phase),
+        "attested": phase == Phase.ACTIVE and vbr_id is None,
+        **{name: columns[name] for name in shown},
+    }
+
+
+def _live_vlan(row: tuple[Any, ...]) -> Row:
+    *hold, reason, not_before = row
+    # A command that nobody has looked at yet has no reason.
+    release = None if reason is None else reason or "due"
+    return {
+        **_named(_VLAN, tuple(hold)),
+        "release": release,
+        "release_after": not_before if release == COOL_DOWN else None,
+    }
 
 
 def _record(row: tuple[Any, ...]) -> Row:

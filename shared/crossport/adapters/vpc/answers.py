@@ -128,8 +128,8 @@ class CreatedPort(_Answer):
     virtual_physical_connection: Id
 
 
-class DryRun(_Answer):
-    """The answer to a dry run that reports success with a plain request id."""
+class Acknowledged(_Answer):
+    """The answer to a call, or to a dry run, that reports success with a plain request id."""
 
     request_id: Id
 

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from crossport.adapters.credentials import Credentials
 from crossport.adapters.vpc import answers, sdk
-from crossport.adapters.vpc.failures import DRY_RUN_PASSED, bad_answer, translate
+from crossport.adapters.vpc.failures import DRY_RUN_PASSED, PORT_GONE, VBR_GONE, bad_answer, translate
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, Read
+from crossport.domain.rights import partner_may_call
 from crossport.domain.vocabulary import Acceptance
 
 Checked = TypeVar("Checked", bound=BaseModel)
@@ -88,7 +89,7 @@ class VpcCloud:
                 return Answer(value="", date=self._clock.now())
             raise
         if dry_run:
-            self._check(answers.DryRun, body, action, write=True)
+            self._check(answers.Acknowledged, body, action, write=True)
             return Answer(value="", date=date)
         created = self._check(answers.CreatedPort, body, action, write=True)
         return Answer(value=created.virtual_physical_connection, date=date)
@@ -116,6 +117,38 @@ class VpcCloud:
         date, body = self._write(_Place(account_id, region), action, parameters, hidden=token)
         order = self._check(answers.PlacedOrder, body, action, write=True)
         return Answer(value=order.data.order_id, date=date)
+
+    def update_port(
+        self, *, account_id: str, region: str, port_id: str, vlan_id: int, expect_spec: str, token: str
+    ) -> Answer:
+        """UpdateVirtualPhysicalConnection, once. VlanId is sent even when only the spec changes: the API requires it.
+
+        The value is empty. Raises CloudCallError.
+        """
+        parameters = {"instance_id": port_id, "vlan_id": vlan_id, "expect_spec": expect_spec or None, "token": token}
+        return self._act(_Place(account_id, region), "update_virtual_physical_connection", parameters, token)
+
+    def terminate_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """TerminatePhysicalConnection, once: asynchronous, so a read must see Terminated. Raises CloudCallError."""
+        parameters = {"physical_connection_id": port_id, "client_token": token}
+        return self._act(_Place(account_id, region), "terminate_physical_connection", parameters, token)
+
+    def delete_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """DeletePhysicalConnection, once. A port that is gone already is deleted. Raises CloudCallError."""
+        parameters = {"physical_connection_id": port_id, "client_token": token}
+        place = _Place(account_id, region)
+        return self._act(place, "delete_physical_connection", parameters, token, settled=PORT_GONE)
+
+    def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """TerminateVirtualBorderRouter, once: the circuit's owner disables a VBR. Raises CloudCallError."""
+        parameters = {"vbr_id": vbr_id, "client_token": token}
+        return self._act(_Place(account_id, region), "terminate_virtual_border_router", parameters, token)
+
+    def delete_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """DeleteVirtualBorderRouter, once. A VBR that is gone already is deleted. Raises CloudCallError."""
+        parameters = {"vbr_id": vbr_id, "client_token": token}
+        place = _Place(account_id, region)
+        return self._act(place, "delete_virtual_border_router", parameters, token, settled=VBR_GONE)
 
     def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:
         """The port by its id and the VBRs of all accounts on it, both lists to their end.
@@ -207,12 +240,32 @@ class VpcCloud:
                 checked = self._check(model, body, action, write=False)
         return date, checked
 
+    def _act(
+        self,
+        place: _Place,
+        action: str,
+        parameters: dict[str, Any],
+        token: str,
+        settled: frozenset[str] = frozenset(),
+    ) -> Answer:
+        """A write that answers with a request id alone. A refusal with a code of ``settled`` says: it is so already."""
+        try:
+            date, body = self._write(place, action, {"region_id": place.region, **parameters}, hidden=token)
+        except CloudCallError as error:
+            if error.cloud_code in settled:
+                return Answer(value="", date=self._clock.now())
+            raise
+        self._check(answers.Acknowledged, body, action, write=True)
+        return Answer(value="", date=date)
+
     def _write(self, place: _Place, action: str, parameters: dict[str, Any], hidden: str) -> tuple[datetime, Any]:
         return self._call(place, action, parameters, write=True, hidden=hidden)
 
     def _call(
         self, place: _Place, action: str, parameters: dict[str, Any], *, write: bool, hidden: str
     ) -> tuple[datetime, Any]:
+        if not partner_may_call(_documented(action)):
+            raise ValueError(f"{_documented(action)} is the tenant's to call, never the partner's (rule 12)")
         client = self._client(place)
         failed: CloudCallError | None = None
         try:

@@ -27,6 +27,11 @@ NO_CREDENTIALS = "NoCredentials"
 DRY_RUN_PASSED = "DRYRUN.SUCCESS"
 
 
+#: Codes by which a delete call says that there is nothing left to delete; the second of each is [INF].
+PORT_GONE = frozenset({"InvalidPhysicalConnectionId.NotFound", "ResourceNotFound.PhysicalConnectionId"})
+VBR_GONE = frozenset({"InvalidVbrId.NotFound", "ResourceNotFound.VbrId"})
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One row: codes that match ``pattern`` (shell style, case matters) mean ``failure``; ``source`` says why."""

@@ -63,3 +63,28 @@ SELECT circuit_id, vlan_id, mbps, held_at, released_at
 FROM vlan_hold
 WHERE connection_id = :connection_id
 ORDER BY held_at, id;
+
+-- name: view_vlans
+-- Who held which VLAN ID, and when: holds that were live at some time of [since, until), which null leaves open.
+SELECT vlan_hold.circuit_id, vlan_hold.vlan_id, vlan_hold.mbps, vlan_hold.held_at, vlan_hold.released_at,
+    connection.id, connection.phase, connection.port_id, connection.tenant_uid, tenant.name
+FROM vlan_hold
+JOIN connection ON connection.id = vlan_hold.connection_id
+LEFT JOIN tenant ON tenant.tenant_uid = connection.tenant_uid
+WHERE (:circuit_id IS NULL OR vlan_hold.circuit_id = :circuit_id)
+    AND (:vlan_id IS NULL OR vlan_hold.vlan_id = :vlan_id)
+    AND (:until IS NULL OR vlan_hold.held_at < :until)
+    AND (:since IS NULL OR vlan_hold.released_at IS NULL OR vlan_hold.released_at > :since)
+ORDER BY vlan_hold.circuit_id, vlan_hold.vlan_id, vlan_hold.held_at, vlan_hold.id;
+
+-- name: view_live_vlans
+-- The reason and time beside each hold are those of the command that will give it back, while it waits.
+SELECT vlan_hold.circuit_id, vlan_hold.vlan_id, vlan_hold.mbps, vlan_hold.held_at, vlan_hold.released_at,
+    connection.id, connection.phase, connection.port_id, connection.tenant_uid, tenant.name, outbox.reason,
+    outbox.not_before
+FROM vlan_hold
+JOIN connection ON connection.id = vlan_hold.connection_id
+LEFT JOIN tenant ON tenant.tenant_uid = connection.tenant_uid
+LEFT JOIN outbox ON outbox.connection_id = connection.id AND outbox.kind = 'release_hold' AND outbox.state = 'due'
+WHERE vlan_hold.circuit_id = :circuit_id AND vlan_hold.released_at IS NULL
+ORDER BY vlan_hold.vlan_id;

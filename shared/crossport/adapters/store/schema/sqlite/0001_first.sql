@@ -31,6 +31,7 @@ CREATE TABLE connection (
 ) STRICT;
 
 CREATE INDEX connection_by_circuit ON connection (circuit_id);
+CREATE INDEX connection_ordered ON connection (created_at) WHERE phase = 'ordered';
 
 -- Which connection an input is about: ``port:<id>``, ``vbr:<id>`` or ``token:<Token>``. The first to claim a route
 -- keeps it.

@@ -42,6 +42,10 @@ SELECT 'contract', number, NULL, NULL, json_array(
 FROM contract
 WHERE account_id = :account_id AND tenant_uid = :tenant_uid
 UNION ALL
+SELECT 'hold', connection_id, NULL, NULL, json_array(circuit_id, vlan_id, mbps, connection_id)
+FROM vlan_hold
+WHERE connection_id = :connection_id AND circuit_id = :circuit_id AND released_at IS NULL
+UNION ALL
 SELECT 'inbox', inbox.key, NULL, NULL, inbox.digest
 FROM json_each(:keys) AS wanted
 CROSS JOIN inbox ON inbox.key = wanted.value;

@@ -1,18 +1,20 @@
 """The messages of our own queues, as pydantic models told apart by ``type``.
 
 They are ours to define, so unknown fields are refused: a misspelt ``vlan_id`` must not become "any VLAN". Whether an
-order *may* be filled is the domain's to say; here it only has to be well formed.
+order *may* be filled is the domain's to say; here it only has to be well formed. They live among the adapters because
+both the functions and the operator's command read them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from crossport.adapters.instants import instant
 from crossport.domain.vocabulary import MilestoneName, Party
-from crossport.entrypoints.records import instant
 
 
 class Problem(NamedTuple):
@@ -20,7 +22,7 @@ class Problem(NamedTuple):
 
     Codes: not_json, not_an_object, unknown_message_type, missing_field, unknown_field, wrong_type, malformed,
     out_of_range, bad_time, and for fields with a rule of their own vlan_out_of_range, vlan_malformed,
-    tenant_uid_malformed.
+    tenant_uid_malformed, target_unclear.
     """
 
     code: str
@@ -92,6 +94,53 @@ class OrderMilestone(_Model):
     milestone: MilestoneFields
 
 
+#: The two ways in which a request names its connection; exactly one of them.
+TARGETS = ("order", "connection_id")
+
+
+class OrderRequest(_Model):
+    """What every request on an existing connection says. ``client_order_id`` is the request's own idempotency key."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in TARGETS]})
+
+    version: Literal[1] = 1
+    client_order_id: Name
+    account_id: Uid
+    #: The client order id of the order that opened the connection.
+    order: Name = ""
+    #: The connection's own id: for ports that were adopted, which no order opened.
+    connection_id: Name = ""
+    actor: Name
+    #: Why a rule that may be overruled is overruled; "" overrules none.
+    force_reason: Text = ""
+
+
+class OrderChangeSpec(OrderRequest):
+    """Change the port's bandwidth. When the tenant pays, it takes effect once the tenant has paid the difference."""
+
+    type: Literal["order.change_spec"]
+    spec: Name
+
+
+class OrderChangeVlan(OrderRequest):
+    """Change the port's VLAN ID; with a VBR on the port only by force, with an outage (ruling 18)."""
+
+    type: Literal["order.change_vlan"]
+    vlan_id: VlanId
+
+
+class OrderCease(OrderRequest):
+    """End the service (ruling 4)."""
+
+    type: Literal["order.cease"]
+
+
+class OrderCancel(OrderRequest):
+    """Take an order, or an offer that was not accepted yet, back."""
+
+    type: Literal["order.cancel"]
+
+
 class UsageReported(_Model):
     """Outbound data transfer of a port in a period, in bytes, as a meter read it (ruling 12)."""
 
@@ -124,9 +173,38 @@ class OutboxPoke(_Model):
     version: Literal[1] = 1
 
 
-Message = OrderNew | OrderMilestone | UsageReported | NoticeSend | OutboxPoke
+class ReplyReason(_Model):
+    """One reason of a rejection: a stable code, a sentence, and what it is about."""
+
+    code: str
+    message: str
+    subject: str
+
+
+class OrderReply(_Model):
+    """What the orderer is told on the queue ``order-replies``; we send it and never read it.
+
+    ``client_order_id`` is that of the order or request which it answers, ``connection_id`` "" where there is none.
+    """
+
+    type: Literal["order.reply"]
+    version: Literal[1]
+    client_order_id: str
+    connection_id: str
+    account_id: str
+    state: Literal["accepted", "waiting", "rejected", "completed"]
+    #: Why it was rejected, all at once; empty in every other state.
+    reasons: tuple[ReplyReason, ...]
+    #: The milestones that an order waits for; only in the state ``waiting``.
+    waiting_for: tuple[MilestoneName, ...] = ()
+
+
+#: Messages of the queue ``orders``.
+Ordered = OrderNew | OrderMilestone | OrderChangeSpec | OrderChangeVlan | OrderCease | OrderCancel
+Message = Ordered | UsageReported | NoticeSend | OutboxPoke
 
 _READER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+_REQUESTS = frozenset({"order.change_spec", "order.change_vlan", "order.cease", "order.cancel"})
 
 _BY_KIND = {
     "missing": "missing_field",
@@ -157,15 +235,43 @@ def parse_message(body: Any) -> Message | list[Problem]:
         return [Problem("not_json", "", "the message's body is not JSON")]
     if not isinstance(body, dict):
         return [Problem("not_an_object", "", f"a message is a JSON object, not {type(body).__name__}")]
+    beyond = list(_beyond_fields(body))
     try:
         message = _READER.validate_python(body)
     except ValidationError as error:
         # Without the input, which may be long or confidential.
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        return [_problem(detail["type"], detail["loc"], detail["msg"]) for detail in found]
-    if isinstance(message, UsageReported) and message.period_end <= message.period_start:
-        return [Problem("out_of_range", "period_end", "the period must end after it starts")]
-    return message
+        return [*(_problem(detail["type"], detail["loc"], detail["msg"]) for detail in found), *beyond]
+    return beyond or message
+
+
+class _Addressee(BaseModel):
+    account_id: Uid
+    client_order_id: Name
+
+
+def addressee(body: Any) -> tuple[str, str]:
+    """``account_id`` and ``client_order_id`` of an order message that was not understood; both "" unless both are
+    well formed: then the orderer can be told what is wrong."""
+    kind = body.get("type") if isinstance(body, dict) else None
+    if not isinstance(kind, str) or not kind.startswith("order."):
+        return "", ""
+    try:
+        known = _Addressee.model_validate(body)
+    except ValidationError:
+        return "", ""
+    return known.account_id, known.client_order_id
+
+
+def _beyond_fields(body: dict[Any, Any]) -> Iterator[Problem]:
+    """Problems that lie between fields; seen here, so that they are told together with those of the fields."""
+    kind = body.get("type")
+    if kind == "usage.reported":
+        start, end = instant(body.get("period_start")), instant(body.get("period_end"))
+        if start is not None and end is not None and end <= start:
+            yield Problem("out_of_range", "period_end", "the period must end after it starts")
+    elif isinstance(kind, str) and kind in _REQUESTS and sum(name in body for name in TARGETS) != 1:
+        yield Problem("target_unclear", "", f"exactly one of {' and '.join(TARGETS)} says which connection is meant")
 
 
 def _problem(kind: str, location: tuple[int | str, ...], text: str) -> Problem:

@@ -7,16 +7,21 @@ from typing import Any
 
 import pytest
 
-from crossport.domain.vocabulary import MilestoneName, Party
-from crossport.entrypoints.messages import (
+from crossport.adapters.messages import (
     NoticeSend,
+    OrderCancel,
+    OrderCease,
+    OrderChangeSpec,
+    OrderChangeVlan,
     OrderMilestone,
     OrderNew,
     OutboxPoke,
     Problem,
     UsageReported,
+    addressee,
     parse_message,
 )
+from crossport.domain.vocabulary import MilestoneName, Party
 
 ORDER: dict[str, Any] = {
     "type": "order.new",
@@ -197,3 +202,52 @@ def test_poke() -> None:
 )
 def test_what_is_no_message(body: Any, code: str) -> None:
     assert problems(body)[0] == (code, "")
+
+
+REQUEST: dict[str, Any] = {"client_order_id": "CR-1", "account_id": "1", "order": "PO-1", "actor": "noc"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "model"),
+    [
+        ("order.change_spec", {"spec": "500M"}, OrderChangeSpec),
+        ("order.change_vlan", {"vlan_id": 0, "force_reason": "renumbering"}, OrderChangeVlan),
+        ("order.cease", {}, OrderCease),
+        ("order.cancel", {}, OrderCancel),
+    ],
+)
+def test_requests(kind: str, more: dict[str, Any], model: type) -> None:
+    message = parse_message({"type": kind, **REQUEST, **more})
+    assert isinstance(message, model)
+    by_id = {**without(REQUEST, "order"), "connection_id": "conn-1"}
+    assert isinstance(parse_message({"type": kind, **by_id, **more}), model)
+    both = {"type": kind, **REQUEST, **more, "connection_id": "conn-1"}
+    assert problems(both) == [("target_unclear", "")]
+    assert problems({"type": kind, **without(REQUEST, "order"), **more}) == [("target_unclear", "")]
+
+
+def test_a_request_without_a_target_is_told_its_other_problems_too() -> None:
+    body = {"type": "order.change_vlan", **without(REQUEST, "order", "actor"), "vlan_id": 3_000}
+    assert sorted(problems(body)) == [
+        ("missing_field", "actor"),
+        ("target_unclear", ""),
+        ("vlan_out_of_range", "vlan_id"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"type": "order.new", "account_id": "1", "client_order_id": "PO-1"}, ("1", "PO-1")),
+        ({"type": "order.no_such", "account_id": "1", "client_order_id": "PO-1"}, ("1", "PO-1")),
+        ({"type": "order.new", "account_id": "1x", "client_order_id": "PO-1"}, ("", "")),
+        ({"type": "order.new", "account_id": "1", "client_order_id": "PO\n1"}, ("", "")),
+        ({"type": "order.new", "account_id": "1"}, ("", "")),
+        ({"type": "notice.send", "account_id": "1", "client_order_id": "PO-1"}, ("", "")),
+        ({"type": 7}, ("", "")),
+        ("hello", ("", "")),
+        (None, ("", "")),
+    ],
+)
+def test_whom_to_answer_when_a_message_was_not_understood(body: Any, expected: tuple[str, str]) -> None:
+    assert addressee(body) == expected

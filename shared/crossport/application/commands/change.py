@@ -1,0 +1,123 @@
+"""Change a port's spec or VLAN ID, and give back what the change has made free."""
+
+from __future__ import annotations
+
+from crossport.application.commands.desk import Desk, Done, Task, completion
+from crossport.application.commit import MAX_ROUNDS, read_port
+from crossport.application.ports import OutboxState, Stored
+from crossport.domain.connection import Connection, Request
+from crossport.domain.decide import conclude
+from crossport.domain.observation import PortObservation
+from crossport.domain.orders import Hold
+from crossport.domain.specs import MBPS
+from crossport.domain.vocabulary import RequestKind, Source
+
+
+def update_port(desk: Desk, task: Task) -> Done:
+    """UpdateVirtualPhysicalConnection for one accepted request, then a read of the port and its VBRs.
+
+    The VLAN ID is a required parameter even when only the spec changes (API reference), so the present one is read
+    right before. A VLAN change by force is two-phase (ruling 18): the port here, its VBR in the read that follows.
+    """
+    leased, connection = task.leased, task.connection
+    request = _request_of(connection, leased.row.payload.get("cause"))
+    if request is None or connection.port_id is None:
+        return desk.failed(leased, "no_such_request")
+    read, seen = desk.read(task)
+    if read.port is None:
+        return desk.observed(leased, connection, seen, completion(leased, OutboxState.DROPPED, "port_not_found"))
+    present = read.port.vlan_id if read.port.vlan_id is not None else connection.vlan_id
+    vlan_id = present if request.vlan_id is None else request.vlan_id
+    answer = desk.cloud().update_port(
+        account_id=connection.account_id,
+        region=connection.region,
+        port_id=connection.port_id,
+        vlan_id=vlan_id,
+        expect_spec=request.spec,
+        token=task.token(request.request_id),
+    )
+    changed = PortObservation(
+        at=answer.date,
+        source=Source.OWN_ANSWER,
+        port_id=connection.port_id,
+        vlan_id=vlan_id,
+        expect_spec=request.spec or None,
+    )
+    again = read_port(
+        connection.port_id,
+        cause=f"updated:{request.request_id}",
+        account_id=connection.account_id,
+        region=connection.region,
+        after=answer.date,
+        connection_id=connection.connection_id,
+    )
+    return desk.observed(leased, connection, (*seen, changed), completion(leased, OutboxState.DONE), outbox=(again,))
+
+
+def settle_hold(desk: Desk, task: Task) -> Done:
+    """Once a change has taken effect, hold what the port now uses and nothing more.
+
+    A new spec: the hold's bandwidth becomes that of the spec in effect. A new VLAN ID: the old one is given back when
+    neither the port nor a VBR uses it.
+    """
+    leased = task.leased
+    for _ in range(MAX_ROUNDS):
+        stored = desk.store.get(task.connection.connection_id)
+        if stored is None:
+            return desk.failed(leased, "no_connection")
+        connection = stored.connection
+        request = _request_of(connection, leased.row.payload.get("cause"))
+        port = connection.port
+        if request is None or port is None or port.deleted:
+            return desk.dropped(leased, "port_gone")
+        if request.kind is RequestKind.CHANGE_SPEC:
+            if connection.spec != request.spec:
+                return desk.wait(leased, "waiting:payment")
+        elif connection.vlan_id != request.vlan_id:
+            return desk.wait(leased, "waiting:port")
+        if _saved(desk, task, stored):
+            return completion(leased, OutboxState.DONE), True
+        if _old_vlans_in_use(task, connection):
+            return desk.wait(leased, "waiting:vbr")
+    return desk.wait(leased, "contended")
+
+
+def _saved(desk: Desk, task: Task, stored: Stored) -> bool:
+    """Move the holds to what is in use, in one save; False when that must wait or was lost."""
+    connection = stored.connection
+    circuit = desk.store.circuit(connection.circuit_id)
+    if circuit is None or _old_vlans_in_use(task, connection):
+        return False
+    holds = desk.store.load_order(
+        connection_id=connection.connection_id,
+        account_id=connection.account_id,
+        circuit_id=connection.circuit_id,
+        tenant_uid=connection.tenant_uid,
+    ).holds
+    ending = completion(task.leased, OutboxState.DONE)
+    decision = conclude(connection, connection, task.policy)
+    wanted = Hold(
+        circuit_id=connection.circuit_id,
+        vlan_id=connection.vlan_id,
+        mbps=MBPS.get(connection.spec, 0),
+        connection_id=connection.connection_id,
+    )
+    for hold in holds:
+        circuit = circuit.release(hold.vlan_id, hold.mbps)
+    return desk.saved(
+        stored,
+        decision,
+        ending,
+        release=tuple(holds),
+        hold=wanted,
+        circuit=circuit.hold(wanted.vlan_id, wanted.mbps),
+    )
+
+
+def _old_vlans_in_use(task: Task, connection: Connection) -> bool:
+    live = connection.live_vbrs(task.policy.consistency_window)
+    return any(vbr.vlan_id.current not in (None, connection.vlan_id) for vbr in live)
+
+
+def _request_of(connection: Connection, request_id: object) -> Request | None:
+    return next((request for request in connection.requests if request.request_id == request_id), None)

@@ -1,0 +1,120 @@
+"""Create a port. One intent has one Token; a call that may have happened is looked for before it is made again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from crossport.application.commands.desk import Desk, Done, Task, completion, shifted
+from crossport.application.commit import MAX_ROUNDS
+from crossport.application.errors import CloudCallError
+from crossport.application.ports import CloudFailure, Completion, CreatePort, LeasedRow, OutboxState, Read
+from crossport.domain.connection import Connection, Refusal
+from crossport.domain.decide import conclude
+from crossport.domain.observation import PortObservation
+from crossport.domain.orders import Hold
+from crossport.domain.specs import MBPS
+from crossport.domain.vocabulary import Acceptance, Presence, Source
+
+#: How the reason of an outbox row begins after a call that may have happened.
+MAYBE_SENT = "maybe_sent"
+
+
+def create_port(desk: Desk, task: Task) -> Done:
+    """Look first whether an earlier try has made the port, then dry run, then the call, always with one Token."""
+    leased, connection = task.leased, task.connection
+    sent_at = maybe_sent_at(leased)
+    if leased.attempts > 1:
+        try:
+            found = _found(desk, connection)
+        except CloudCallError as error:
+            if sent_at is None or error.failure is CloudFailure.PERMANENT:
+                raise
+            return desk.wait(leased, leased.reason)
+        if found.port is not None:
+            ending = completion(leased, OutboxState.DONE, "found")
+            return desk.observed(leased, connection, shifted(found, task.policy), ending)
+        if sent_at is not None and found.date < sent_at + task.policy.consistency_window:
+            # A list may lag behind a create call that did happen; the same call comes only after the window.
+            return desk.wait(leased, leased.reason)
+    if connection.withdrawn_at is not None:
+        return desk.dropped(leased, "withdrawn")
+    request = _request(connection)
+    if sent_at is None:
+        # Not after a call that may have happened: its own port would make a dry run fail.
+        desk.cloud().create_port(request, dry_run=True)
+    try:
+        answer = desk.cloud().create_port(request, dry_run=False)
+    except CloudCallError as error:
+        if error.failure not in (CloudFailure.UNKNOWN, CloudFailure.RETRYABLE):
+            raise
+        # Even a 5xx may come after the effect.
+        return desk.wait(leased, f"{MAYBE_SENT}:{error.cloud_code}@{desk.clock.now().isoformat()}")
+    created = PortObservation(
+        at=answer.date,
+        source=Source.OWN_ANSWER,
+        port_id=answer.value,
+        acceptance=Acceptance.UNCONFIRMED,
+        spec=request.spec,
+        vlan_id=request.vlan_id,
+        tenant_uid=request.tenant_uid,
+        order_mode=request.order_mode,
+        circuit_id=request.circuit_id,
+        presence=Presence.PRESENT,
+    )
+    return desk.observed(leased, connection, (created,), completion(leased, OutboxState.DONE))
+
+
+def provisioning_failed(desk: Desk, connection_id: str, failure: Refusal, ending: Completion) -> bool:
+    """The cloud refused for good: the connection has failed and gives its hold back. Whether that was saved."""
+    for _ in range(MAX_ROUNDS):
+        stored = desk.store.get(connection_id)
+        if stored is None or stored.connection.port is not None:
+            return False
+        connection = stored.connection
+        circuit = desk.store.circuit(connection.circuit_id)
+        if circuit is None:
+            return False
+        policy = desk.policies.of(connection.account_id)
+        decision = conclude(connection, replace(connection, failure=failure), policy)
+        hold = Hold(
+            circuit_id=circuit.circuit_id,
+            vlan_id=connection.terms.vlan_id,
+            mbps=MBPS.get(connection.terms.spec, 0),
+            connection_id=connection_id,
+        )
+        after = circuit.release(hold.vlan_id, hold.mbps)
+        if desk.saved(stored, decision, ending, release=(hold,), circuit=after):
+            return True
+    return False
+
+
+def maybe_sent_at(leased: LeasedRow) -> datetime | None:
+    """When a create call was made that may have happened, or None when none was."""
+    kind, _, at = leased.reason.partition("@")
+    return datetime.fromisoformat(at) if kind.startswith(MAYBE_SENT) and at else None
+
+
+def _found(desk: Desk, connection: Connection) -> Read:
+    return desk.cloud().find_port(
+        account_id=connection.account_id,
+        region=connection.region,
+        circuit_id=connection.circuit_id,
+        vlan_id=connection.terms.vlan_id,
+        tenant_uid=connection.tenant_uid,
+    )
+
+
+def _request(connection: Connection) -> CreatePort:
+    """The create call of a connection. The port's name carries the order number only (ruling 11)."""
+    return CreatePort(
+        account_id=connection.account_id,
+        region=connection.region,
+        circuit_id=connection.circuit_id,
+        tenant_uid=connection.tenant_uid,
+        vlan_id=connection.terms.vlan_id,
+        spec=connection.terms.spec,
+        order_mode=str(connection.terms.order_mode),
+        name=f"order-{connection.client_order_id}",
+        token=connection.token,
+    )

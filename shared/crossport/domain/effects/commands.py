@@ -1,0 +1,78 @@
+"""Which commands follow from a connection.
+
+A command is derived as soon as something calls for it. Whether its time has come (the port is known, the tenant has
+paid, no VBR is left) is for whoever carries it out to see: it waits, looks again, and goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from crossport.domain.connection import Connection
+from crossport.domain.effects.kinds import Command, key_of
+from crossport.domain.policy import Policy
+from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, Presence, RequestKind
+
+_CHANGES = frozenset({RequestKind.CHANGE_SPEC, RequestKind.CHANGE_VLAN})
+
+
+def commands_of(connection: Connection, policy: Policy) -> Iterator[Command]:
+    """Every command that the facts and accepted requests call for."""
+    yield from _provisioning(connection, policy)
+    yield from _changes(connection)
+    yield from _endings(connection)
+
+
+def _provisioning(connection: Connection, policy: Policy) -> Iterator[Command]:
+    port = connection.port
+    if connection.intended_at is not None:
+        yield _command(connection, "create_port" if connection.flow is Flow.NEW else "convert_vbr")
+    if connection.intended_at is not None and port is not None:
+        # The create call answers with an id alone; the port's own words follow from a read.
+        yield _command(connection, "read_port", port_id=port.port_id, cause="created")
+    ours_to_pay = connection.origin is Origin.ORDER and connection.terms.order_mode == OrderMode.PARTNER_PAYS
+    if port is not None and ours_to_pay and (policy.partner_pays_at == "created" or port.confirmed):
+        yield _command(connection, "pay_port")
+    if attach_due(connection):
+        yield _command(connection, "attach_vbr")
+
+
+def attach_due(connection: Connection) -> bool:
+    """Rule 16: the VBR is attached by the partner, after its port was made from it and the tenant has confirmed it."""
+    return connection.migration is not None and connection.port is not None and connection.port.confirmed
+
+
+def _changes(connection: Connection) -> Iterator[Command]:
+    for request in connection.requests:
+        if request.kind in _CHANGES:
+            yield _command(connection, "update_port", cause=request.request_id)
+            yield _command(connection, "settle_hold", cause=request.request_id)
+
+
+def _endings(connection: Connection) -> Iterator[Command]:
+    """Taking back an offer is tried whoever pays ([INF], ruling 4); ending a service only where we are the payer."""
+    if connection.withdrawn_at is not None and (connection.port is not None or connection.intended_at is not None):
+        yield _command(connection, "withdraw_port")
+    if connection.cease_recorded_at is not None and connection.order_mode == OrderMode.PARTNER_PAYS:
+        yield _command(connection, "end_port")
+    port = connection.port
+    ended = connection.withdrawn_at is not None or connection.cease_recorded_at is not None
+    missed = port is not None and (port.deleted or Presence.NOT_FOUND in port.presence.values())
+    if (connection.intended_at is not None and ended) or missed:
+        yield _command(connection, "release_hold")
+
+
+def gates(policy: Policy) -> frozenset[MilestoneName]:
+    """The milestones that must be reached before the create call may be intended (rulings 5 and 11)."""
+    return frozenset({policy.push_after, *([MilestoneName.UID_CONFIRMED] if policy.confirm_uid else [])})
+
+
+def ready_to_push(connection: Connection, policy: Policy) -> bool:
+    """Whether the create call may be intended now: every milestone that gates it is reached."""
+    return all(connection.milestone(name) is not None for name in gates(policy))
+
+
+def _command(connection: Connection, kind: str, **details: Any) -> Command:
+    key = key_of(connection, kind, details.get("cause", ""))
+    return Command(key=key, kind=kind, connection_id=connection.connection_id, details=details)
