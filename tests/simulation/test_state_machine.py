@@ -125,6 +125,26 @@ class Life(RuleBasedStateMachine):
         self.requests += 1
         self.world.request(deals[pick % len(deals)], kind, self.requests, **wanted)
 
+    # Two workers at once.
+
+    @rule(name=ORDERS, rival=ORDERS, circuit_id=CIRCUIT, vlan_id=VLANS, spec=SPECS)
+    def two_orders_race(self, name: str, rival: str, **terms: Any) -> None:
+        terms |= {"tenant_uid": TENANTS[0], "order_mode": str(OrderMode.TENANT_PAYS)}
+        self.world.store.rival = lambda: self.world.order(rival, **terms)
+        self.world.order(name, **terms)
+        self.world.store.rival = None
+
+    @precondition(lambda self: self.world.cloud.events)
+    @rule(events_first=st.booleans())
+    def events_and_relay_race(self, events_first: bool) -> None:
+        def events() -> None:
+            self.world.deliver(self.world.cloud.events)
+
+        first, second = (events, self.world.run_relay) if events_first else (self.world.run_relay, events)
+        self.world.store.rival = second
+        first()
+        self.world.store.rival = None
+
     # The relay and time.
 
     @rule(faults=FAULTS)

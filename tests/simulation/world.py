@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from crossport.application.commit import read_port
 from crossport.application.endings import Ending
 from crossport.application.observe import observe
 from crossport.application.place_order import OrderMessage, place_orders
-from crossport.application.ports import OutboxState
+from crossport.application.ports import OutboxState, Save, SaveOutcome
 from crossport.application.relay import relay
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Milestone, Request, connection_id_for, token_of
@@ -78,6 +78,19 @@ class SeededIds:
         return f"{self._made:032x}"
 
 
+class RacedStore(MemoryStore):
+    """A store that may let a rival act between a load and the save that follows from it, as two workers would."""
+
+    rival: Callable[[], None] | None = None
+
+    def save(self, saves: Sequence[Save]) -> Sequence[SaveOutcome]:
+        """See ``application.ports.Store``; the rival comes first."""
+        rival, self.rival = self.rival, None
+        if rival is not None:
+            rival()
+        return super().save(saves)
+
+
 @dataclass
 class World:
     """Everything that a simulation moves, and the questions that it asks after each step."""
@@ -94,7 +107,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.clock = ManualClock(datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
-        self.store = MemoryStore(now=self.clock.now)
+        self.store = RacedStore(now=self.clock.now)
         self.queue = MemoryQueue(self.clock, ("notices", "order-replies", "billing-records"))
         self.policies, self.ids = OnePolicy(), SeededIds()
         self.cloud = CloudModel(
@@ -245,7 +258,7 @@ class World:
     def _tell(self, name: str, content: str, client_order_id: str, **carried: Any) -> Ending:
         digest = hashlib.sha256(content.encode()).hexdigest()
         message = OrderMessage(
-            key=f"{PARTNER}|mns|{len(self.told)}",
+            key=f"{PARTNER}|mns|{self.ids.new()}",
             digest=digest,
             name=name,
             account_id=PARTNER,
@@ -256,8 +269,7 @@ class World:
         if self.store.load(keys=[message.key]).inbox:
             self.told.append(message)
         else:
-            # A key that was not claimed may come again; the next message takes it.
-            assert ending.verdict is not Verdict.APPLIED
+            assert ending.verdict is not Verdict.APPLIED, "an order was applied and its message can be applied again"
         return ending
 
     def _know_adopted(self) -> None:
