@@ -8,7 +8,7 @@ facts are [INF] is a switch.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -54,6 +54,8 @@ class ModelPort:
     end_time: datetime | None = None
     months: int = 0
     terminated_at: datetime | None = None
+    #: How often it came to be in each BusinessStatus.
+    locks: Counter[str] = field(default_factory=Counter)
     #: Every spec and VLAN ID that it had, with the time since when.
     specs: list[tuple[datetime, str]] = field(default_factory=list)
     vlan_ids: list[int] = field(default_factory=list)
@@ -99,7 +101,8 @@ class CloudModel:
     vbrs: dict[str, ModelVbr] = field(default_factory=dict)
     #: Records of write calls, not delivered yet.
     events: list[CloudRecord] = field(default_factory=list)
-    faults: deque[Fault] = field(default_factory=deque)
+    #: What the next calls suffer; None lets one pass.
+    faults: deque[Fault | None] = field(default_factory=deque)
     #: Tokens of create calls that were refused for good.
     refused: set[str] = field(default_factory=set)
     _answers: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -129,8 +132,15 @@ class CloudModel:
 
     def lock(self, port: ModelPort, business_status: str) -> None:
         """The cloud locks or unlocks the port; no call is made, so there is no record."""
+        port.locks[business_status] += business_status != port.business_status
         port.business_status = business_status
         self._changed(port)
+
+    def move_end(self, port: ModelPort, by: timedelta) -> None:
+        """The cloud ends the paid time elsewhere than on the grid, such as after a refund."""
+        if port.end_time is not None and port.enabled_time is not None:
+            port.end_time = max(port.enabled_time + timedelta(days=1), port.end_time - by)
+            self._changed(port)
 
     def make_vbr(self, port: ModelPort, owner_uid: str, vlan_id: int) -> ModelVbr:
         """Somebody creates a VBR on the port, conforming or not."""

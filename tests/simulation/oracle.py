@@ -48,7 +48,8 @@ class Deal:
         """The port that belongs to it in the cloud."""
         if self.port_id or self.claimed:
             return cloud.ports[self.port_id or self.claimed]
-        return next((port for port in cloud.ports.values() if port.token == self.token), None)
+        # A port may be deleted before its order has found it; the order then makes another.
+        return next((port for port in reversed(cloud.ports.values()) if self.token and port.token == self.token), None)
 
 
 def paid_until(enabled: datetime, months: int) -> datetime:

@@ -125,6 +125,24 @@ class Life(RuleBasedStateMachine):
         self.requests += 1
         self.world.request(deals[pick % len(deals)], kind, self.requests, **wanted)
 
+    @rule(
+        name=ORDERS,
+        fault=st.sampled_from((ANSWER_LOST_IN_5XX, LOST_ANSWER, LOST_REQUEST, UNAVAILABLE)),
+        pause=st.sampled_from((3, 25, 60)),
+        circuit_id=CIRCUIT,
+        tenant_uid=st.sampled_from(TENANTS[:2]),
+        order_mode=MODES,
+    )
+    def create_call_ends_unknown(self, name: str, fault: Fault, pause: int, **terms: Any) -> None:
+        """The dry run passes, the create call does not; the relay comes back before, or after, lists have caught up."""
+        self.order_ready_to_push(name, **terms)
+        self.world.cloud.faults.clear()
+        self.world.cloud.faults.extend((None, fault))
+        self.world.run_relay()
+        self.world.cloud.faults.clear()
+        self.world.advance(timedelta(seconds=pause))
+        self.world.run_relay()
+
     # Two workers at once.
 
     @rule(name=ORDERS, rival=ORDERS, circuit_id=CIRCUIT, vlan_id=VLANS, spec=SPECS)
@@ -217,7 +235,15 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.living())
     @rule(pick=PICK, status=st.sampled_from(("Normal", "FinancialLocked", "SecurityLocked")))
     def cloud_locks_or_unlocks(self, pick: int, status: str) -> None:
+        # Two changes within one second could not be told apart: the cloud's times are whole seconds.
+        self.world.advance(timedelta(seconds=1))
         self.world.cloud.lock(self.port(pick), status)
+
+    @precondition(lambda self: self.living("Enabled"))
+    @rule(pick=PICK, days=st.integers(1, 40))
+    def cloud_moves_the_end(self, pick: int, days: int) -> None:
+        self.world.advance(timedelta(seconds=1))
+        self.world.cloud.move_end(self.port(pick, "Enabled"), timedelta(days=days))
 
     # Events.
 

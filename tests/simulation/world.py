@@ -37,6 +37,8 @@ STRANGER = "3000000000000003"
 REGION = "us-east-1"
 #: Circuit id to Mbit/s.
 CIRCUITS = {"pc-north": 2_000, "pc-south": 700}
+#: Notices of what happens once in the life of a connection.
+ONCE = frozenset({"order_refused", "provisioning_failed", "offer", "accepted", "enabled", "port_adopted", "port_gone"})
 POLICY = Policy(
     account_id=PARTNER,
     order_modes=frozenset(OrderMode),
@@ -229,7 +231,7 @@ class World:
     def heal(self) -> None:
         """No more faults; read everything until nothing moves any more. Then compare with the cloud's truth."""
         self.cloud.faults.clear()
-        for _ in range(12):
+        for _ in range(24):
             before = len(self.cloud.events)
             self.advance(timedelta(minutes=6))
             self.read_all()
@@ -298,7 +300,8 @@ class World:
         """What must hold at any time."""
         self._check_holds()
         self._check_ledger()
-        made = Counter(port.token for port in self.cloud.ports.values() if port.token)
+        living = (port for port in self.cloud.ports.values() if not port.deleted)
+        made = Counter(port.token for port in living if port.token)
         assert all(count == 1 for count in made.values()), f"more than one port for one order: {made}"
         owners = Counter(s.connection.port_id for s in self.store.state.connections.values() if s.connection.port_id)
         assert all(count == 1 for count in owners.values()), f"a port has two connections: {owners}"
@@ -397,14 +400,28 @@ class World:
             if entry.state is OutboxState.DUE and not entry.reason.startswith("too_early:"):
                 assert entry.reason.startswith("waiting:"), f"{key} has not ended: {entry.reason!r}"
                 assert self._excused(entry.row.connection_id, entry.row.kind), f"{key} waits for ever: {entry.reason}"
-        sent = Counter(entry.row.key for entry in state.outbox.values() if entry.row.target == "queue:notices")
-        assert all(count == 1 for count in sent.values())
+        self._check_notices()
         for deal in self.deals.values():
             port = deal.port(self.cloud)
             over = deal.token in self.cloud.refused if port is None else port.deleted and port.listed_when_deleted
             if over or (port is None and deal.withdrawn):
                 held = [h for h in state.holds.values() if h.connection_id == deal.connection_id]
                 assert not held, f"{deal.connection_id} is over and still holds {held}"
+
+    def _check_notices(self) -> None:
+        """No party was told anything more often than it happened."""
+        told: Counter[tuple[str, str, str, str]] = Counter()
+        for entry in self.store.state.outbox.values():
+            if entry.row.target == "queue:notices":
+                said = entry.row.payload
+                cause = str(said["details"].get("cause", ""))
+                told[str(said["connection_id"]), str(said["kind"]), cause, str(said["party"])] += 1
+        for (connection_id, kind, cause, party), count in told.items():
+            port = self.deals[connection_id].port(self.cloud)
+            happened = 1 if kind in ONCE else None
+            if kind == "suspended" and port is not None and cause in port.locks:
+                happened = port.locks[cause]
+            assert happened is None or count <= happened, f"{party} was told {count} times of {kind} {cause}"
 
     def _excused(self, connection_id: str | None, kind: str) -> bool:
         """Whether a row of this connection may still wait: its port lives, or is gone without a word."""

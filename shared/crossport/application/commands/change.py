@@ -75,25 +75,32 @@ def settle_hold(desk: Desk, task: Task) -> Done:
                 return desk.wait(leased, "waiting:payment")
         elif connection.vlan_id != request.vlan_id:
             return desk.wait(leased, "waiting:port")
-        if _saved(desk, task, stored):
+        holds = _holds(desk, connection)
+        if not holds:
+            # An adopted port whose VLAN ID another connection holds: nothing is ours to move.
+            return desk.done(leased, "nothing_held")
+        if _saved(desk, task, stored, holds):
             return completion(leased, OutboxState.DONE), True
         if _old_vlans_in_use(task, connection):
             return desk.wait(leased, "waiting:vbr")
     return desk.wait(leased, "contended")
 
 
-def _saved(desk: Desk, task: Task, stored: Stored) -> bool:
-    """Move the holds to what is in use, in one save; False when that must wait or was lost."""
-    connection = stored.connection
-    circuit = desk.store.circuit(connection.circuit_id)
-    if circuit is None or _old_vlans_in_use(task, connection):
-        return False
-    holds = desk.store.load_order(
+def _holds(desk: Desk, connection: Connection) -> tuple[Hold, ...]:
+    return desk.store.load_order(
         connection_id=connection.connection_id,
         account_id=connection.account_id,
         circuit_id=connection.circuit_id,
         tenant_uid=connection.tenant_uid,
     ).holds
+
+
+def _saved(desk: Desk, task: Task, stored: Stored, holds: tuple[Hold, ...]) -> bool:
+    """Move the holds to what is in use, in one save; False when that must wait or was lost."""
+    connection = stored.connection
+    circuit = desk.store.circuit(connection.circuit_id)
+    if circuit is None or _old_vlans_in_use(task, connection):
+        return False
     ending = completion(task.leased, OutboxState.DONE)
     decision = conclude(connection, connection, task.policy)
     wanted = Hold(
@@ -108,7 +115,7 @@ def _saved(desk: Desk, task: Task, stored: Stored) -> bool:
         stored,
         decision,
         ending,
-        release=tuple(holds),
+        release=holds,
         hold=wanted,
         circuit=circuit.hold(wanted.vlan_id, wanted.mbps),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from crossport.application.commands.desk import TICK, Desk, Done, absent, completion, shifted
+from crossport.application.commands.desk import LONGEST_LOOK, TICK, Desk, Done, absent, completion, shifted
 from crossport.application.commit import MAX_ROUNDS, save_of
 from crossport.application.ports import Completion, LeasedRow, OutboxState, Read, SaveOutcome, Stored
 from crossport.application.routing import port_route
@@ -13,6 +13,7 @@ from crossport.domain.adoption import decide_adoption
 from crossport.domain.decide import decide
 from crossport.domain.observation import PortObservation
 from crossport.domain.policy import Policy
+from crossport.domain.vocabulary import Acceptance
 
 
 def read_port(desk: Desk, leased: LeasedRow) -> Done:
@@ -31,6 +32,9 @@ def read_port(desk: Desk, leased: LeasedRow) -> Done:
         return desk.observed(leased, known.connection, seen, ending)
     if read.port is None:
         return (ending, False) if ending.state is OutboxState.DUE else desk.dropped(leased, "not_our_port")
+    if read.port.acceptance == Acceptance.DELETED:
+        # Nothing to hold, to tell or to follow any more; it may even be a port of an order that never found it.
+        return desk.dropped(leased, "gone_already")
     return _adopt(desk, leased, read, policy, ending)
 
 
@@ -68,6 +72,11 @@ def _adopt(desk: Desk, leased: LeasedRow, read: Read, policy: Policy, ending: Co
             tenant_uid=port.tenant_uid or "",
         )
         adoption = decide_adoption(port, circuit, context.tenant, context.contracts, policy)
+        if adoption.hold is None and leased.attempts < policy.max_attempts:
+            # Another connection holds its VLAN ID. It may be that connection's own port, whose create call lost its
+            # answer: that one must find it first, or one port would get two connections.
+            pause = LONGEST_LOOK * leased.attempts
+            return completion(leased, OutboxState.DUE, "vlan_held", desk.clock.now() + pause), False
         rest = (*(u.observation for u in loaded.unrouted), *shifted(read, policy)[1:])
         save = save_of(
             [adoption.decision, decide(adoption.decision.connection, rest, policy)],
