@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from crossport.application.errors import CloudCallError
@@ -53,8 +54,11 @@ class MemoryCloud:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     #: Whether payment alone enables a port, or payment and acceptance together. The documentation does not say.
     payment_enables: bool = True
+    #: How long lists do not show a port yet that was made.
+    lag: timedelta = timedelta(0)
     _circuits: dict[str, _Circuit] = field(default_factory=dict)
     _ports: dict[str, PortObservation] = field(default_factory=dict)
+    _made_at: dict[str, datetime] = field(default_factory=dict)
     _vbrs: dict[str, VbrObservation] = field(default_factory=dict)
     _paid_months: dict[str, int] = field(default_factory=dict)
     _answers: dict[tuple[str, str, str], tuple[object, str]] = field(default_factory=dict)
@@ -118,6 +122,7 @@ class MemoryCloud:
             if dry_run:
                 return ""
             port_id = self._new_id("pc")
+            self._made_at[port_id] = self.clock.now()
             self._ports[port_id] = PortObservation(
                 at=self.clock.now(),
                 source=Source.READ,
@@ -252,7 +257,7 @@ class MemoryCloud:
         self._suffer("read_port", "ListVirtualPhysicalConnections", lambda: "")
         now = self.clock.now()
         port = self._seen(account_id, region, port_id)
-        if port is None:
+        if port is None or not self._listed(port_id):
             return Read(date=now, port=None)
         vbrs = tuple(replace(vbr, at=now) for vbr in self._vbrs.values() if vbr.port_id == port_id)
         return Read(date=now, port=replace(port, at=now), vbrs=vbrs)
@@ -269,6 +274,7 @@ class MemoryCloud:
             if self._seen(account_id, region, port.port_id) is not None
             and (port.circuit_id, port.vlan_id, port.tenant_uid) == (circuit_id, vlan_id, tenant_uid)
             and port.acceptance != Acceptance.DELETED
+            and self._listed(port.port_id)
         ]
         return Read(date=now, port=replace(live[-1], at=now) if live else None)
 
@@ -295,6 +301,9 @@ class MemoryCloud:
         if port is None:
             raise _refused(action, "ResourceNotFound.PhysicalConnectionId")
         return port
+
+    def _listed(self, port_id: str) -> bool:
+        return self._made_at[port_id] + self.lag <= self.clock.now()
 
     def _enable_if_due(self, port_id: str) -> None:
         port = self._ports[port_id]

@@ -18,7 +18,7 @@ from crossport.application.bill import UsageReading
 from crossport.application.endings import Ending
 from crossport.application.observe import observe
 from crossport.application.place_order import OrderMessage, place_orders
-from crossport.application.ports import Cloud, InputRow, Loaded, Queue, Save, SaveOutcome, Store
+from crossport.application.ports import Cloud, CreatePort, InputRow, Loaded, OutboxRow, Queue, Save, SaveOutcome, Store
 from crossport.application.relay import Report, relay
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Milestone, connection_id_for
@@ -312,6 +312,30 @@ class PartnerWorld:
         port_id = self.connection(order_id).port_id
         assert port_id is not None
         return port_id
+
+    def make_in_console(self, **changes: Any) -> str:
+        """Somebody makes a port of 200M on our circuit, in the cloud and not through us; its id."""
+        plain = CreatePort(
+            account_id=PARTNER,
+            region=REGION,
+            circuit_id=CIRCUIT,
+            tenant_uid=TENANT,
+            vlan_id=VLAN,
+            spec="200M",
+            order_mode=str(OrderMode.TENANT_PAYS),
+            name="by hand",
+            token="",
+        )
+        before = len(self.cloud.calls)
+        port_id = self.cloud.create_port(replace(plain, **changes), dry_run=False).value
+        del self.cloud.calls[before:]
+        return port_id
+
+    def command(self, kind: str, *, connection_id: str | None = None, **payload: Any) -> None:
+        """Put a command for the cloud into the outbox."""
+        key = f"{connection_id}:{kind}:{next(self._numbers)}"
+        row = OutboxRow(key=key, kind=kind, target="cloud", payload=payload, connection_id=connection_id)
+        self.memory.record([], outbox=(row,))
 
     # --- what became of it ------------------------------------------------------------------------------------------
 

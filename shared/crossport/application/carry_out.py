@@ -59,4 +59,4 @@ class Carrier:
         if leased.row.kind not in _PROVISIONING or leased.row.connection_id is None:
             return ending, False
         failure = Refusal(code="cloud_refused", message=error.message, subject=error.cloud_code)
-        return ending, provisioning_failed(self._desk, leased.row.connection_id, failure, ending)
+        return provisioning_failed(self._desk, leased, failure, ending)

@@ -49,7 +49,7 @@ def create_port(desk: Desk, task: Task) -> Done:
         if error.failure not in (CloudFailure.UNKNOWN, CloudFailure.RETRYABLE):
             raise
         # Even a 5xx may come after the effect.
-        return desk.wait(leased, f"{MAYBE_SENT}:{error.cloud_code}@{desk.clock.now().isoformat()}")
+        return _look_again(desk, leased, error.cloud_code)
     created = PortObservation(
         at=answer.date,
         source=Source.OWN_ANSWER,
@@ -62,37 +62,49 @@ def create_port(desk: Desk, task: Task) -> Done:
         circuit_id=request.circuit_id,
         presence=Presence.PRESENT,
     )
-    return desk.observed(leased, connection, (created,), completion(leased, OutboxState.DONE))
+    try:
+        ending, written = desk.observed(leased, connection, (created,), completion(leased, OutboxState.DONE))
+    except Exception as error:  # noqa: BLE001
+        # Whatever kept the answer from being saved, the port is there: another dry run would meet its VLAN ID, and
+        # that refusal would be taken for good.
+        return _look_again(desk, leased, type(error).__name__)
+    return (ending, written) if ending.state is not OutboxState.DUE else _look_again(desk, leased, ending.reason)
 
 
-def provisioning_failed(desk: Desk, connection_id: str, failure: Refusal, ending: Completion) -> bool:
-    """The cloud refused for good: the connection has failed and gives its hold back. Whether that was saved."""
+def provisioning_failed(desk: Desk, leased: LeasedRow, failure: Refusal, ending: Completion) -> Done:
+    """The cloud refused for good: the connection has failed and gives its hold back."""
     for _ in range(MAX_ROUNDS):
-        stored = desk.store.get(connection_id)
+        stored = desk.store.get(leased.row.connection_id or "")
         if stored is None or stored.connection.port is not None:
-            return False
+            return ending, False
         connection = stored.connection
         circuit = desk.store.circuit(connection.circuit_id)
         if circuit is None:
-            return False
+            return ending, False
         policy = desk.policies.of(connection.account_id)
         decision = conclude(connection, replace(connection, failure=failure), policy)
         hold = Hold(
             circuit_id=circuit.circuit_id,
             vlan_id=connection.terms.vlan_id,
             mbps=MBPS.get(connection.terms.spec, 0),
-            connection_id=connection_id,
+            connection_id=connection.connection_id,
         )
         after = circuit.release(hold.vlan_id, hold.mbps)
         if desk.saved(stored, decision, ending, release=(hold,), circuit=after):
-            return True
-    return False
+            return ending, True
+    # Given up now, the row would leave the connection provisioning and its hold taken for ever.
+    return desk.wait(leased, "contended")
 
 
 def maybe_sent_at(leased: LeasedRow) -> datetime | None:
     """When a create call was made that may have happened, or None when none was."""
     kind, _, at = leased.reason.partition("@")
     return datetime.fromisoformat(at) if kind.startswith(MAYBE_SENT) and at else None
+
+
+def _look_again(desk: Desk, leased: LeasedRow, cause: str) -> Done:
+    """Due again soon; the reason says when a call was made that may have happened."""
+    return desk.wait(leased, f"{MAYBE_SENT}:{cause}@{desk.clock.now().isoformat()}")
 
 
 def _found(desk: Desk, connection: Connection) -> Read:
