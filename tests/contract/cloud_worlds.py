@@ -50,6 +50,10 @@ class World(Protocol):
         """The tenant creates a VBR on its port."""
         ...
 
+    def push_vbr(self, vlan_id: int) -> str:
+        """The partner gives the tenant a VBR directly on the circuit, without a cap, and the tenant confirms it."""
+        ...
+
     def throttle_next(self, method: str) -> None:
         """The next call is throttled."""
         ...
@@ -86,6 +90,9 @@ class MemoryWorld:
     def create_vbr(self, port_id: str, vlan_id: int) -> str:
         return self.fake.create_vbr(port_id, owner_uid=TENANT, vlan_id=vlan_id)
 
+    def push_vbr(self, vlan_id: int) -> str:
+        return self.fake.push_vbr(self.circuit_id, owner_uid=TENANT, vlan_id=vlan_id)
+
     def throttle_next(self, method: str) -> None:
         self.fake.script(method, memory_cloud.THROTTLED)
 
@@ -102,6 +109,7 @@ class MemoryWorld:
 _ACTIONS = {
     "create_port": "CreateVirtualPhysicalConnection",
     "pay_port": "CreatePhysicalConnectionOccupancyOrder",
+    "create_from_vbr": "CreateVpconnFromVbr",
     "read_port": "ListVirtualPhysicalConnections",
     "find_port": "ListVirtualPhysicalConnections",
 }
@@ -154,6 +162,17 @@ class LocalWorld:
         made = self._as_tenant("create_virtual_border_router", physical_connection_id=port_id, vlan_id=vlan_id)
         return str(made.body.vbr_id)
 
+    def push_vbr(self, vlan_id: int) -> str:
+        connection = {"physical_connection_id": self.circuit_id}
+        made = self._as(
+            self._partner, "create_virtual_border_router", **connection, vlan_id=vlan_id, vbr_owner_id=TENANT
+        )
+        vbr_id = str(made.body.vbr_id)
+        gateways = {"local_gateway_ip": "10.0.0.1", "peer_gateway_ip": "10.0.0.2"}
+        mask = {"peering_subnet_mask": "255.255.255.252"}
+        self._as_tenant("modify_virtual_border_router_attribute", vbr_id=vbr_id, **gateways, **mask)
+        return vbr_id
+
     def throttle_next(self, method: str) -> None:
         self._script(method, CloudFault.THROTTLED)
 
@@ -170,12 +189,15 @@ class LocalWorld:
         self._thread.call(self._vpc.faults.script, _ACTIONS[method], fault)
 
     def _as_tenant(self, operation: str, **parameters: Any) -> Any:
+        return self._as(self._tenant, operation, **parameters)
+
+    def _as(self, key: AccessKey, operation: str, **parameters: Any) -> Any:
         from crossport.adapters.vpc import sdk
 
         client = sdk.make_client(
             region=self.region,
             endpoint=self._listener.address,
-            credentials=lambda: _values(self._tenant),
+            credentials=lambda: _values(key),
             connect_timeout_ms=5_000,
             read_timeout_ms=5_000,
         )

@@ -13,27 +13,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crossport.application.errors import CloudCallError
-from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, Read
+from crossport.application.ports import Answer, Clock, CreatePort, Read, VbrRead
 from crossport.domain.billing import cut
 from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.specs import MBPS
 from crossport.domain.vocabulary import Acceptance, OrderMode, Presence, Source
+from tests.fakes.faults import LOST_ANSWER, LOST_REQUEST, NO_PRIVILEGE, THROTTLED, UNAVAILABLE, Fault
+from tests.fakes.memory_migration import Migrations, refused
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
-    """What the next call of a method suffers. With ``after_effect`` the call is done and its answer is lost."""
-
-    failure: CloudFailure
-    cloud_code: str
-    after_effect: bool = False
-
-
-THROTTLED = Fault(failure=CloudFailure.RETRYABLE, cloud_code="Throttling.User")
-UNAVAILABLE = Fault(failure=CloudFailure.RETRYABLE, cloud_code="ServiceUnavailable")
-NO_PRIVILEGE = Fault(failure=CloudFailure.PRIVILEGE, cloud_code="InvalidParameter.Bandwidth")
-LOST_REQUEST = Fault(failure=CloudFailure.UNKNOWN, cloud_code="NoAnswer")
-LOST_ANSWER = Fault(failure=CloudFailure.UNKNOWN, cloud_code="NoAnswer", after_effect=True)
+__all__ = ["LOST_ANSWER", "LOST_REQUEST", "NO_PRIVILEGE", "THROTTLED", "UNAVAILABLE", "Fault", "MemoryCloud"]
 
 
 @dataclass
@@ -64,6 +52,8 @@ class MemoryCloud:
     _answers: dict[tuple[str, str, str], tuple[object, str]] = field(default_factory=dict)
     _faults: defaultdict[str, deque[Fault | None]] = field(default_factory=lambda: defaultdict(deque))
     _made: int = 0
+    #: VBRs that were given to tenants directly on a circuit, and the ports made from them.
+    migrations: Migrations = field(default_factory=Migrations)
 
     # What a test arranges.
 
@@ -95,6 +85,25 @@ class MemoryCloud:
         )
         return vbr_id
 
+    def push_vbr(
+        self,
+        circuit_id: str,
+        *,
+        owner_uid: str,
+        vlan_id: int,
+        bandwidth_mbps: int | None = None,
+        status: str = "active",
+    ) -> str:
+        """A VBR that the circuit's owner gave to another account, the older way; returns its id."""
+        vbr_id = self.create_vbr(circuit_id, owner_uid=owner_uid, vlan_id=vlan_id)
+        self._vbrs[vbr_id] = replace(self._vbrs[vbr_id], status=status)
+        self.migrations.caps[vbr_id] = bandwidth_mbps
+        return vbr_id
+
+    def change_vbr(self, vbr_id: str, **changes: Any) -> None:
+        """The VBR changes behind our back."""
+        self._vbrs[vbr_id] = replace(self._vbrs[vbr_id], **changes)
+
     def remove_vbr(self, vbr_id: str) -> None:
         """The VBR goes away."""
         del self._vbrs[vbr_id]
@@ -121,8 +130,7 @@ class MemoryCloud:
             self._check_create(action, request)
             if dry_run:
                 return ""
-            port_id = self._new_id("pc")
-            self._made_at[port_id] = self.clock.now()
+            port_id = self._new_port_id()
             self._ports[port_id] = PortObservation(
                 at=self.clock.now(),
                 source=Source.READ,
@@ -155,11 +163,11 @@ class MemoryCloud:
         def act() -> str:
             port = self._seen(account_id, region, port_id)
             if port is None:
-                raise _refused(action, "InvalidPhysicalConnectionId.NotFound")
+                raise refused(action, "InvalidPhysicalConnectionId.NotFound")
             if port.order_mode != OrderMode.PARTNER_PAYS:
-                raise _refused(action, "OperationDenied.NotPayer")
+                raise refused(action, "OperationDenied.NotPayer")
             if port_id in self._paid_months:
-                raise _refused(action, "IncorrectStatus.PhysicalConnection")
+                raise refused(action, "IncorrectStatus.PhysicalConnection")
             self._paid_months[port_id] = months
             self._enable_if_due(port_id)
             return self._new_id("order")
@@ -178,7 +186,7 @@ class MemoryCloud:
             port = self._known(action, account_id, region, port_id)
             siblings = [p for p in self._ports.values() if p.circuit_id == port.circuit_id and p is not port]
             if vlan_id in {p.vlan_id for p in siblings}:
-                raise _refused(action, "OperationDenied.VlanIdInUse")
+                raise refused(action, "OperationDenied.VlanIdInUse")
             self.change_port(port_id, vlan_id=vlan_id, **({"expect_spec": expect_spec} if expect_spec else {}))
             return ""
 
@@ -192,9 +200,9 @@ class MemoryCloud:
         def act() -> str:
             port = self._known(action, account_id, region, port_id)
             if any(vbr.port_id == port_id for vbr in self._vbrs.values()):
-                raise _refused(action, "DependencyViolation.VirtualBorderRouter")
+                raise refused(action, "DependencyViolation.VirtualBorderRouter")
             if port.status != "Enabled":
-                raise _refused(action, "IncorrectStatus.PhysicalConnection")
+                raise refused(action, "IncorrectStatus.PhysicalConnection")
             self.change_port(port_id, status="Terminated")
             return ""
 
@@ -210,11 +218,11 @@ class MemoryCloud:
             if port is None:
                 return ""
             if any(vbr.port_id == port_id for vbr in self._vbrs.values()):
-                raise _refused(action, "DependencyViolation.VirtualBorderRouter")
+                raise refused(action, "DependencyViolation.VirtualBorderRouter")
             if port.order_mode != OrderMode.PARTNER_PAYS and port.acceptance == Acceptance.CONFIRMED:
-                raise _refused(action, "OperationDenied.NotPayer")
+                raise refused(action, "OperationDenied.NotPayer")
             if port.status in {"Enabled", "Terminating"}:
-                raise _refused(action, "IncorrectStatus.PhysicalConnection")
+                raise refused(action, "IncorrectStatus.PhysicalConnection")
             self.remove_port(port_id)
             return ""
 
@@ -227,7 +235,7 @@ class MemoryCloud:
 
         def act() -> str:
             if vbr_id not in self._vbrs:
-                raise _refused(action, "ResourceNotFound.VbrId")
+                raise refused(action, "ResourceNotFound.VbrId")
             self._vbrs[vbr_id] = replace(self._vbrs[vbr_id], status="terminated")
             return ""
 
@@ -244,6 +252,71 @@ class MemoryCloud:
 
         self.calls.append(("delete_vbr", {"vbr_id": vbr_id, "token": token}))
         return self._suffer("delete_vbr", action, lambda: self._once(action, account_id, token, vbr_id, act))
+
+    def set_vbr_bandwidth(
+        self, *, account_id: str, region: str, vbr_id: str, bandwidth_mbps: int, token: str
+    ) -> Answer:
+        """See ``application.ports.Cloud``."""
+        action = "UpdateVirtualBorderBandwidth"
+        parameters = {"vbr_id": vbr_id, "bandwidth_mbps": bandwidth_mbps, "token": token}
+
+        def act() -> str:
+            self.migrations.cap(action, self._pushed(action, account_id, region, vbr_id), bandwidth_mbps)
+            return ""
+
+        self.calls.append(("set_vbr_bandwidth", parameters))
+        return self._suffer("set_vbr_bandwidth", action, lambda: self._once(action, account_id, token, parameters, act))
+
+    def create_from_vbr(self, *, account_id: str, region: str, vbr_id: str, order_mode: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``."""
+        action = "CreateVpconnFromVbr"
+        parameters = {"vbr_id": vbr_id, "order_mode": order_mode, "token": token}
+
+        def act() -> str:
+            vbr = self._pushed(action, account_id, region, vbr_id)
+            port = self.migrations.convert(action, vbr, order_mode, self._new_port_id(), self.clock.now())
+            self._ports[port.port_id] = port
+            return port.port_id
+
+        self.calls.append(("create_from_vbr", parameters))
+        return self._suffer("create_from_vbr", action, lambda: self._once(action, account_id, token, parameters, act))
+
+    def attach_vbr(self, *, account_id: str, region: str, vbr_id: str, port_id: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``."""
+        action = "AttachVbrToVpconn"
+        parameters = {"vbr_id": vbr_id, "port_id": port_id, "token": token}
+
+        def act() -> str:
+            port = self._known(action, account_id, region, port_id)
+            self._vbrs[vbr_id] = self.migrations.attach(action, self._vbrs.get(vbr_id), port)
+            return ""
+
+        self.calls.append(("attach_vbr", parameters))
+        return self._suffer("attach_vbr", action, lambda: self._once(action, account_id, token, parameters, act))
+
+    def read_vbr(self, *, account_id: str, region: str, vbr_id: str) -> VbrRead:
+        """See ``application.ports.Cloud``."""
+        self.calls.append(("read_vbr", {"vbr_id": vbr_id}))
+        self._suffer("read_vbr", "DescribeVirtualBorderRouters", lambda: "")
+        now, vbr = self.clock.now(), self._vbrs.get(vbr_id)
+        if vbr is None or not self._ours(account_id, region, vbr.port_id):
+            return VbrRead(date=now, vbr=None)
+        return self.migrations.read(replace(vbr, at=now))
+
+    def _pushed(self, action: str, account_id: str, region: str, vbr_id: str) -> VbrObservation:
+        """A VBR on a circuit of the caller's."""
+        vbr = self._vbrs.get(vbr_id)
+        if vbr is None or not self._ours(account_id, region, vbr.port_id):
+            raise refused(action, "ResourceNotFound.VbrId")
+        if vbr.port_id in self._ports:
+            raise refused(action, "IncorrectStatus.VirtualBorderRouter")
+        return vbr
+
+    def _ours(self, account_id: str, region: str, connection_id: str | None) -> bool:
+        """Whether a circuit, or the circuit of a port, is the account's."""
+        port = self._ports.get(connection_id or "")
+        circuit = self._circuits.get((port.circuit_id if port else connection_id) or "")
+        return circuit is not None and (circuit.account_id, circuit.region) == (account_id, region)
 
     def pay_expected_spec(self, port_id: str) -> None:
         """The payer pays for the spec that was ordered: it takes effect."""
@@ -281,15 +354,15 @@ class MemoryCloud:
     def _check_create(self, action: str, request: CreatePort) -> None:
         circuit = self._circuits.get(request.circuit_id)
         if circuit is None or (circuit.account_id, circuit.region) != (request.account_id, request.region):
-            raise _refused(action, "ResourceNotFound.PhysicalConnectionId")
+            raise refused(action, "ResourceNotFound.PhysicalConnectionId")
         if request.spec not in MBPS:
-            raise _refused(action, "IllegalParam.Spec")
+            raise refused(action, "IllegalParam.Spec")
         siblings = [port for port in self._ports.values() if port.circuit_id == request.circuit_id]
         held = {port.vlan_id for port in siblings}
         if request.vlan_id in held or 0 in held or (request.vlan_id == 0 and held):
-            raise _refused(action, "OperationDenied.VlanIdInUse")
+            raise refused(action, "OperationDenied.VlanIdInUse")
         if sum(MBPS[port.spec or ""] for port in siblings) + MBPS[request.spec] > circuit.bandwidth_mbps:
-            raise _refused(action, "OperationDenied.InsufficientBandwidth")
+            raise refused(action, "OperationDenied.InsufficientBandwidth")
 
     def _seen(self, account_id: str, region: str, port_id: str) -> PortObservation | None:
         port = self._ports.get(port_id)
@@ -299,8 +372,13 @@ class MemoryCloud:
     def _known(self, action: str, account_id: str, region: str, port_id: str) -> PortObservation:
         port = self._seen(account_id, region, port_id)
         if port is None:
-            raise _refused(action, "ResourceNotFound.PhysicalConnectionId")
+            raise refused(action, "ResourceNotFound.PhysicalConnectionId")
         return port
+
+    def _new_port_id(self) -> str:
+        port_id = self._new_id("pc")
+        self._made_at[port_id] = self.clock.now()
+        return port_id
 
     def _listed(self, port_id: str) -> bool:
         return self._made_at[port_id] + self.lag <= self.clock.now()
@@ -319,7 +397,7 @@ class MemoryCloud:
         key = (account_id, action, token)
         known = self._answers.get(key) if token else None
         if known is not None and known[0] != parameters:
-            raise _refused(action, "IdempotentParameterMismatch")
+            raise refused(action, "IdempotentParameterMismatch")
         if known is not None:
             return known[1]
         value = act()
@@ -341,7 +419,3 @@ class MemoryCloud:
     def _new_id(self, prefix: str) -> str:
         self._made += 1
         return f"{prefix}-memory{self._made:06d}"
-
-
-def _refused(action: str, code: str) -> CloudCallError:
-    return CloudCallError(f"{action}: {code}", failure=CloudFailure.PERMANENT, cloud_code=code, action=action)

@@ -15,6 +15,7 @@ from typing import Any
 
 from crossport.application.actiontrail import CloudRecord
 from crossport.application.bill import UsageReading
+from crossport.application.commit import read_port
 from crossport.application.endings import Ending
 from crossport.application.observe import observe
 from crossport.application.place_order import OrderMessage, place_orders
@@ -25,6 +26,7 @@ from crossport.domain.connection import Connection, Milestone, connection_id_for
 from crossport.domain.orders import Contract, Order, Tenant
 from crossport.domain.phase import phase_of
 from crossport.domain.policy import Policy
+from crossport.domain.violations import Violation, violations_of
 from crossport.domain.vocabulary import MilestoneName, OrderMode, Phase
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.memory_cloud import MemoryCloud
@@ -362,6 +364,15 @@ class PartnerWorld:
     def phase(self, order_id: str = "order-1") -> Phase:
         """The phase of an order's connection."""
         return phase_of(self.connection(order_id), self.policy.consistency_window)
+
+    def violations(self, order_id: str = "order-1") -> tuple[Violation, ...]:
+        """The violations that stand on an order's connection."""
+        return violations_of(self.connection(order_id), self.policy.consistency_window)
+
+    def read(self, port_id: str, cause: str) -> None:
+        """Have the port read again."""
+        row = read_port(port_id, cause=cause, account_id=PARTNER, region=REGION, after=None, connection_id=None)
+        self.memory.record([], outbox=(row,))
 
     def audit(self, key: str) -> list[InputRow]:
         """The rows of the audit trail of one input key, oldest first."""

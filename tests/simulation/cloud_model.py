@@ -21,6 +21,7 @@ from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.vocabulary import OrderMode, Presence, Source
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.memory_cloud import Fault
+from tests.simulation.no_migrations import NoMigrations
 from tests.simulation.oracle import MBPS, paid_until
 
 #: A port that is terminated, or recovered, is so after this long.
@@ -84,7 +85,7 @@ class ModelVbr:
 
 
 @dataclass
-class CloudModel:
+class CloudModel(NoMigrations):
     """Satisfies ``application.ports.Cloud``; the acts of the parties in the console stand beside it."""
 
     clock: ManualClock

@@ -84,6 +84,29 @@ class OrderNew(_Model):
     milestones: Annotated[tuple[MilestoneFields, ...], Field(max_length=16)] = ()
 
 
+class OrderMigrate(_Model):
+    """A first-time order for a port that is made from the tenant's VBR on the partner's circuit (ruling 16).
+
+    ``vlan_id`` is the VBR's. ``bandwidth_mbps`` is the bandwidth cap agreed for it; without, that of the spec.
+    """
+
+    type: Literal["order.migrate"]
+    version: Literal[1] = 1
+    client_order_id: Name
+    account_id: Uid
+    circuit_id: Name
+    tenant_uid: Uid
+    vbr_id: Name
+    spec: Name
+    order_mode: Name
+    vlan_id: VlanId
+    bandwidth_mbps: Annotated[int, Field(strict=True, ge=1, le=102_400)] | None = None
+    tenant_region: Text = ""
+    purchase_order: Text = ""
+    customer_reference: Text = ""
+    milestones: Annotated[tuple[MilestoneFields, ...], Field(max_length=16)] = ()
+
+
 class OrderMilestone(_Model):
     """A milestone of an order that was placed before."""
 
@@ -200,7 +223,7 @@ class OrderReply(_Model):
 
 
 #: Messages of the queue ``orders``.
-Ordered = OrderNew | OrderMilestone | OrderChangeSpec | OrderChangeVlan | OrderCease | OrderCancel
+Ordered = OrderNew | OrderMigrate | OrderMilestone | OrderChangeSpec | OrderChangeVlan | OrderCease | OrderCancel
 Message = Ordered | UsageReported | NoticeSend | OutboxPoke
 
 _READER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])

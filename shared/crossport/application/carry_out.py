@@ -8,6 +8,7 @@ from crossport.application.commands.change import settle_hold, update_port
 from crossport.application.commands.create import create_port, provisioning_failed
 from crossport.application.commands.desk import Desk, Done, Task, completion
 from crossport.application.commands.endings import end_port, release_hold, withdraw_port
+from crossport.application.commands.migrate import attach_vbr, convert_vbr
 from crossport.application.commands.pay import pay_port
 from crossport.application.commands.read import read_port
 from crossport.application.commit import effect_of
@@ -19,6 +20,8 @@ from crossport.domain.effects import moot
 #: Command kind to what carries it out. ``read_port`` is apart: it may be about a port that no connection has yet.
 COMMANDS: dict[str, Callable[[Desk, Task], Done]] = {
     "create_port": create_port,
+    "convert_vbr": convert_vbr,
+    "attach_vbr": attach_vbr,
     "pay_port": pay_port,
     "update_port": update_port,
     "settle_hold": settle_hold,

@@ -22,11 +22,14 @@ from crossport.application.order_input import (
     told_reasons,
     until_saved,
 )
-from crossport.application.ports import Clock, InputRow, Policies, SaveOutcome, Store
+from crossport.application.ports import Clock, InputRow, OrderContext, Policies, SaveOutcome, Store
 from crossport.application.routing import token_route
+from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Milestone, Refusal, connection_id_for, token_of
 from crossport.domain.decide import Decision
-from crossport.domain.orders import Order, decide_milestone, decide_order
+from crossport.domain.migration import MigrationOrder, decide_migration
+from crossport.domain.orders import Order, OrderDecision, decide_milestone, decide_order
+from crossport.domain.policy import Policy
 from crossport.domain.vocabulary import Verdict
 
 __all__ = ["Misread", "OrderMessage", "order_inbox_key", "place_orders"]
@@ -108,7 +111,7 @@ class _Handling:
                 )
             )
         policy = self._policies.of(order.account_id)
-        decided = decide_order(order, context.circuit, context.tenant, context.contracts, policy)
+        decided = _decided(order, context.circuit, context, policy)
         row = row_of(
             message,
             Verdict.REJECTED if decided.refusals else Verdict.APPLIED,
@@ -160,3 +163,9 @@ class _Handling:
         row = refused_row(self._message, reasons, at=self._clock.now())
         self._store.record([row], outbox=refused_reply(self._message, reasons))
         return ending_of(row)
+
+
+def _decided(order: Order, circuit: Circuit, context: OrderContext, policy: Policy) -> OrderDecision:
+    if isinstance(order, MigrationOrder):
+        return decide_migration(order, circuit, context.tenant, context.contracts, policy)
+    return decide_order(order, circuit, context.tenant, context.contracts, policy)

@@ -314,6 +314,21 @@ class Read:
     vbrs: tuple[VbrObservation, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VbrRead:
+    """One VBR: what was observed, and its configuration as canonical JSON for the before and after of a migration.
+
+    The configuration leaves out what a migration itself changes: what the VBR hangs on, its cap, what it costs, and the
+    times of its activation, termination and recovery.
+    """
+
+    date: datetime
+    vbr: VbrObservation | None
+    configuration: str = ""
+    #: The bandwidth cap in Mbit/s; None when the VBR has none.
+    bandwidth_mbps: int | None = None
+
+
 class CloudFailure(StrEnum):
     """What kind of failure a cloud call met, which decides what happens next."""
 
@@ -360,6 +375,24 @@ class Cloud(Protocol):
 
     def delete_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
         """DeleteVirtualBorderRouter. A VBR that is gone already counts as deleted."""
+        ...
+
+    def set_vbr_bandwidth(
+        self, *, account_id: str, region: str, vbr_id: str, bandwidth_mbps: int, token: str
+    ) -> Answer:
+        """UpdateVirtualBorderBandwidth: the cap that a migration needs (ruling 16); the value is empty."""
+        ...
+
+    def create_from_vbr(self, *, account_id: str, region: str, vbr_id: str, order_mode: str, token: str) -> Answer:
+        """CreateVpconnFromVbr; the value is the port's id."""
+        ...
+
+    def attach_vbr(self, *, account_id: str, region: str, vbr_id: str, port_id: str, token: str) -> Answer:
+        """AttachVbrToVpconn. A VBR that is attached to this port already counts as attached (ruling 16)."""
+        ...
+
+    def read_vbr(self, *, account_id: str, region: str, vbr_id: str) -> VbrRead:
+        """One VBR with its configuration, cross-account ones included; ``vbr`` is None when none is shown."""
         ...
 
     def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:

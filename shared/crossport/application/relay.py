@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from crossport.application.carry_out import Carrier
+from crossport.application.commands.desk import put_off
 from crossport.application.commit import effect_of
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import (
@@ -26,7 +27,7 @@ from crossport.application.ports import (
     Queue,
     Store,
 )
-from crossport.domain.effects import moot
+from crossport.domain.effects import moot, too_early
 from crossport.domain.errors import CrossportError
 
 #: Longer than any call of ours may take with its time-outs, so that a lease is lost only by a dead worker.
@@ -119,21 +120,27 @@ class _Relay:
         row = leased.row
         if row.target == "cloud":
             return self._carrier.carry_out(leased)
-        dropped = self._moot(leased)
-        if dropped is not None:
-            return self._completion(leased, OutboxState.DROPPED, dropped), False
+        kept_back = self._kept_back(leased)
+        if kept_back is not None:
+            return kept_back, False
         queue = row.target.removeprefix("queue:")
         self._queue().send(queue, json.dumps(row.payload, sort_keys=True, ensure_ascii=False))
         return self._completion(leased, OutboxState.DONE), False
 
-    def _moot(self, leased: LeasedRow) -> str | None:
+    def _kept_back(self, leased: LeasedRow) -> Completion | None:
+        """How a notice's turn ends that is not sent now: dropped for good, or put off; None when it may go."""
         row = leased.row
         if row.target != "queue:notices" or row.connection_id is None:
             return None
         stored = self._store.get(row.connection_id)
         if stored is None:
-            return "no_connection"
-        return moot(effect_of(row), stored.connection, self._policies.of(stored.connection.account_id))
+            return self._completion(leased, OutboxState.DROPPED, "no_connection")
+        effect, policy = effect_of(row), self._policies.of(stored.connection.account_id)
+        dropped = moot(effect, stored.connection, policy)
+        if dropped is not None:
+            return self._completion(leased, OutboxState.DROPPED, dropped)
+        early = too_early(effect, stored.connection, policy)
+        return put_off(leased, early, self._clock.now()) if early is not None else None
 
     def _after_cloud_error(self, leased: LeasedRow, error: CloudCallError) -> tuple[Completion, bool]:
         reason = f"{error.failure}:{error.cloud_code}"

@@ -5,7 +5,7 @@ Orders are first come, first served. A refused order holds nothing and is told e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from crossport.domain.checks import (
     zero_vlan_alone,
 )
 from crossport.domain.circuit import Circuit
-from crossport.domain.connection import Connection, Milestone, Refusal, Terms, connection_id_for
+from crossport.domain.connection import Connection, Migration, Milestone, Refusal, Terms, connection_id_for
 from crossport.domain.decide import Decision, Finding, conclude
 from crossport.domain.effects import gates, ready_to_push
 from crossport.domain.errors import aware
@@ -116,10 +116,27 @@ def decide_order(
     order: Order, circuit: Circuit, tenant: Tenant | None, contracts: tuple[Contract, ...], policy: Policy
 ) -> OrderDecision:
     """Accept or refuse a first-time order. ``contracts`` are those between this account and this tenant."""
+    return open_connection(order, circuit, tenant, contracts, policy)
+
+
+def open_connection(
+    order: Order,
+    circuit: Circuit,
+    tenant: Tenant | None,
+    contracts: tuple[Contract, ...],
+    policy: Policy,
+    *,
+    migration: Migration | None = None,
+    also: Iterable[Refusal] = (),
+) -> OrderDecision:
+    """What every flow shares: the checks of an order, its connection, its hold and its intent.
+
+    ``also`` are the reasons against it that only the flow knows; they are told with the others.
+    """
     vlan_id = order.vlan_id
     if vlan_id is None:
         vlan_id = circuit.lowest_free(policy.vlan_pool, zero_is_exclusive=policy.vlan_zero_is_exclusive)
-    reasons = tuple(_reasons(order, vlan_id, circuit, tenant, contracts, policy))
+    reasons = (*_reasons(order, vlan_id, circuit, tenant, contracts, policy), *also)
     contract = next((c for c in contracts if c.in_force(order.received_at)), None)
     connection = Connection(
         connection_id=order.connection_id,
@@ -127,7 +144,7 @@ def decide_order(
         region=circuit.region,
         circuit_id=circuit.circuit_id,
         tenant_uid=order.tenant_uid,
-        flow=Flow.NEW,
+        flow=Flow.NEW if migration is None else Flow.MIGRATION,
         origin=Origin.ORDER,
         terms=Terms(spec=order.spec, vlan_id=-1 if vlan_id is None else vlan_id, order_mode=order.order_mode),
         created_at=order.received_at,
@@ -137,6 +154,7 @@ def decide_order(
         customer_reference=order.customer_reference,
         tenant_region=order.tenant_region,
         milestones=tuple(sorted(order.milestones, key=lambda m: (m.at, m.name))),
+        migration=migration,
         refusals=reasons,
     )
     if reasons or vlan_id is None:

@@ -29,6 +29,7 @@ from crossport.domain.connection import token_of
 from crossport.domain.cool_down import cool_down_ends
 from crossport.domain.effects.commands import attach_due
 from crossport.domain.facts import port_gone, vbr_gone
+from crossport.domain.migration import cap_makes_spec, vbr_as_ordered
 from crossport.domain.phase import in_service
 from crossport.domain.rights import partner_may_call
 from crossport.domain.teardown import next_step
@@ -280,12 +281,19 @@ RULES: tuple[Rule, ...] = (
         ),
         source=f"{_PARTNER_GUIDE}; API reference, CreateVpconnFromVbr and AttachVbrToVpconn",
         basis=_DOCUMENTED,
-        enforced_at=(Where.COMMAND,),
-        checks=(attach_due,),
-        missing=(
-            "the commands that set the cap, convert the VBR and look for Enabled before they attach come with "
-            "migration (issue 3); outbound billing cannot be seen by the partner: the offer asks for it"
+        enforced_at=(Where.ORDER, Where.COMMAND, Where.OBSERVATION),
+        checks=(cap_makes_spec, vbr_as_ordered, attach_due),
+        codes=(
+            "bandwidth_cap_differs",
+            "vbr_vlan_missing",
+            "vbr_not_found",
+            "vbr_of_other_tenant",
+            "vbr_on_other_circuit",
+            "vbr_vlan_differs",
+            "wrong_port_spec",
+            "migration_changed_vbr",
         ),
+        missing="outbound billing cannot be seen by the partner: the offer asks for it",
     ),
     Rule(
         number=17,

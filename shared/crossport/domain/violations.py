@@ -90,7 +90,17 @@ def as_agreed(connection: Connection) -> list[Violation]:
     for code, seen, agreed, sentence in pairs:
         if seen is not None and seen != agreed:
             found.append(Violation(code=code, subject=port.port_id, evidence=sentence.format(seen, agreed)))
+    spec = port.spec.current
+    if connection.migration is not None and spec is not None and spec not in agreed_specs(connection):
+        # The call that makes a port from a VBR takes no spec (ruling 16).
+        evidence = f"the port has {spec}, agreed is {connection.terms.spec}"
+        found.append(Violation(code="wrong_port_spec", subject=port.port_id, evidence=evidence))
     return found
+
+
+def agreed_specs(connection: Connection) -> frozenset[str]:
+    """Every spec that was ever agreed: as ordered, and of each accepted change, which takes effect when it is paid."""
+    return frozenset({connection.terms.spec, *(r.spec for r in connection.requests if r.spec)})
 
 
 def _expected_vlan(connection: Connection) -> int:

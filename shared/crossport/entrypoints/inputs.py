@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from crossport.adapters.messages import (
     Message,
@@ -12,6 +13,7 @@ from crossport.adapters.messages import (
     OrderCease,
     OrderChangeSpec,
     OrderChangeVlan,
+    OrderMigrate,
     OrderMilestone,
     OrderNew,
     OrderRequest,
@@ -23,6 +25,7 @@ from crossport.application.bill import UsageReading
 from crossport.application.place_order import Misread, OrderMessage
 from crossport.application.send_notices import NoticeRequest
 from crossport.domain.connection import Milestone, Refusal, Request
+from crossport.domain.migration import MigrationOrder
 from crossport.domain.orders import Order
 from crossport.domain.vocabulary import RequestKind
 from crossport.entrypoints.envelope import Opened
@@ -39,27 +42,14 @@ _KINDS: dict[type[OrderRequest], RequestKind] = {
 def to_order(one: Opened, received_at: datetime) -> OrderMessage | Misread:
     """A message of the queue ``orders``, or everything that is wrong with it."""
     message = understood(one)
-    if isinstance(message, OrderNew):
+    if isinstance(message, OrderNew | OrderMigrate):
         return OrderMessage(
             key=one.key,
             digest=one.digest,
             name=message.type,
             account_id=message.account_id,
             client_order_id=message.client_order_id,
-            order=Order(
-                client_order_id=message.client_order_id,
-                account_id=message.account_id,
-                circuit_id=message.circuit_id,
-                tenant_uid=message.tenant_uid,
-                spec=message.spec,
-                order_mode=message.order_mode,
-                received_at=received_at,
-                vlan_id=message.vlan_id,
-                tenant_region=message.tenant_region,
-                purchase_order=message.purchase_order,
-                customer_reference=message.customer_reference,
-                milestones=tuple(_milestone(fields) for fields in message.milestones),
-            ),
+            order=_order(message, received_at),
         )
     if isinstance(message, OrderMilestone):
         return OrderMessage(
@@ -146,6 +136,26 @@ def _to_request(one: Opened, message: OrderRequest, received_at: datetime) -> Or
         target_order_id=message.order,
         target_connection_id=message.connection_id,
     )
+
+
+def _order(message: OrderNew | OrderMigrate, received_at: datetime) -> Order:
+    said: dict[str, Any] = {
+        "client_order_id": message.client_order_id,
+        "account_id": message.account_id,
+        "circuit_id": message.circuit_id,
+        "tenant_uid": message.tenant_uid,
+        "spec": message.spec,
+        "order_mode": message.order_mode,
+        "received_at": received_at,
+        "vlan_id": message.vlan_id,
+        "tenant_region": message.tenant_region,
+        "purchase_order": message.purchase_order,
+        "customer_reference": message.customer_reference,
+        "milestones": tuple(_milestone(fields) for fields in message.milestones),
+    }
+    if isinstance(message, OrderMigrate):
+        return MigrationOrder(**said, vbr_id=message.vbr_id, bandwidth_mbps=message.bandwidth_mbps)
+    return Order(**said)
 
 
 def _milestone(fields: MilestoneFields) -> Milestone:

@@ -252,6 +252,7 @@ def _seen_and_agreed(context: NoticeContext, code: str, subject: str) -> tuple[s
     table: dict[str, tuple[Any, Any]] = {
         "second_vbr": (len(connection.live_vbrs(window)), accepted.vbr_id if accepted is not None else "-"),
         "wrong_port_vlan": (port and port.vlan_id.current, connection.terms.vlan_id),
+        "wrong_port_spec": (port and port.spec.current, connection.terms.spec),
         "wrong_port_circuit": (port and port.circuit_id.current, connection.circuit_id),
         "wrong_order_mode": (port and port.order_mode.current, connection.terms.order_mode),
         "wrong_port_owner": (_masked(port.tenant_uid if port is not None else None), masked(connection.tenant_uid)),

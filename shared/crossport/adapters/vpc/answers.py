@@ -31,13 +31,13 @@ Id = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class _Answer(BaseModel):
+class Answered(BaseModel):
     """Reads the attributes of an SDK model; types are not bent."""
 
     model_config = ConfigDict(from_attributes=True, strict=True, frozen=True, extra="ignore")
 
 
-class PortItem(_Answer):
+class PortItem(Answered):
     """A port in ListVirtualPhysicalConnections; ``physical_connection_id`` is the port, ``parent_..`` the circuit."""
 
     physical_connection_id: Id
@@ -75,7 +75,7 @@ class PortItem(_Answer):
         )
 
 
-class PortPage(_Answer):
+class PortPage(Answered):
     """One page of ListVirtualPhysicalConnections. An answer without ``TotalCount`` is none: an empty list is news."""
 
     total_count: Count
@@ -83,7 +83,7 @@ class PortPage(_Answer):
     virtual_physical_connections: list[PortItem]
 
 
-class VbrItem(_Answer):
+class VbrItem(Answered):
     """A VBR in DescribeVirtualBorderRoutersForPhysicalConnection."""
 
     vbr_id: Id
@@ -105,11 +105,11 @@ class VbrItem(_Answer):
         )
 
 
-class _VbrSet(_Answer):
+class _VbrSet(Answered):
     virtual_border_router_for_physical_connection_type: list[VbrItem]
 
 
-class VbrPage(_Answer):
+class VbrPage(Answered):
     """One page of DescribeVirtualBorderRoutersForPhysicalConnection."""
 
     total_count: Count
@@ -121,24 +121,24 @@ class VbrPage(_Answer):
         return self.virtual_border_router_for_physical_connection_set.virtual_border_router_for_physical_connection_type
 
 
-class CreatedPort(_Answer):
+class CreatedPort(Answered):
     """CreateVirtualPhysicalConnection; ``virtual_physical_connection`` is the new port's id."""
 
     request_id: Id
     virtual_physical_connection: Id
 
 
-class Acknowledged(_Answer):
+class Acknowledged(Answered):
     """The answer to a call, or to a dry run, that reports success with a plain request id."""
 
     request_id: Id
 
 
-class _OrderData(_Answer):
+class _OrderData(Answered):
     order_id: Uid
 
 
-class PlacedOrder(_Answer):
+class PlacedOrder(Answered):
     """CreatePhysicalConnectionOccupancyOrder."""
 
     request_id: Id

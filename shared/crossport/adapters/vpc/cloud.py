@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from crossport.adapters.credentials import Credentials
-from crossport.adapters.vpc import answers, sdk
+from crossport.adapters.vpc import answers, sdk, vbr_answers
 from crossport.adapters.vpc.failures import DRY_RUN_PASSED, PORT_GONE, VBR_GONE, bad_answer, translate
 from crossport.application.errors import CloudCallError
-from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, Read
+from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, Read, VbrRead
 from crossport.domain.rights import partner_may_call
 from crossport.domain.vocabulary import Acceptance
 
@@ -150,6 +150,65 @@ class VpcCloud:
         place = _Place(account_id, region)
         return self._act(place, "delete_virtual_border_router", parameters, token, settled=VBR_GONE)
 
+    def set_vbr_bandwidth(
+        self, *, account_id: str, region: str, vbr_id: str, bandwidth_mbps: int, token: str
+    ) -> Answer:
+        """UpdateVirtualBorderBandwidth, once; the value is empty. Raises CloudCallError."""
+        parameters = {"virtual_border_router_id": vbr_id, "bandwidth": bandwidth_mbps, "client_token": token}
+        return self._act(_Place(account_id, region), "update_virtual_border_bandwidth", parameters, token)
+
+    def create_from_vbr(self, *, account_id: str, region: str, vbr_id: str, order_mode: str, token: str) -> Answer:
+        """CreateVpconnFromVbr, once; the value is the port's id. Raises CloudCallError; UNKNOWN as ``create_port``."""
+        action = "create_vpconn_from_vbr"
+        parameters = {"region_id": region, "vbr_id": vbr_id, "order_mode": order_mode, "token": token}
+        date, body = self._write(_Place(account_id, region), action, parameters, hidden=token)
+        created = self._check(answers.CreatedPort, body, action, write=True)
+        return Answer(value=created.virtual_physical_connection, date=date)
+
+    def attach_vbr(self, *, account_id: str, region: str, vbr_id: str, port_id: str, token: str) -> Answer:
+        """AttachVbrToVpconn, once. After a refusal the VBR is read: on this port already, it is attached.
+
+        No code is documented for that case. The value is empty. Raises CloudCallError.
+        """
+        parameters = {"vbr_id": vbr_id, "vpconn_id": port_id, "token": token}
+        try:
+            return self._act(_Place(account_id, region), "attach_vbr_to_vpconn", parameters, token)
+        except CloudCallError as error:
+            if error.failure is not CloudFailure.PERMANENT:
+                raise
+            read = self.read_vbr(account_id=account_id, region=region, vbr_id=vbr_id)
+            if read.vbr is None or read.vbr.port_id != port_id:
+                raise
+            return Answer(value="", date=read.date)
+
+    def read_vbr(self, *, account_id: str, region: str, vbr_id: str) -> VbrRead:
+        """One VBR, another account's on a circuit or port of ours included; ``vbr`` None when it is not shown.
+
+        Its owner is named by another list than its configuration, so two are read, dated with the first. Raises
+        CloudCallError.
+        """
+        place, action = _Place(account_id, region), "describe_virtual_border_routers"
+        parameters = {
+            "region_id": region,
+            "filter": {"VbrId": [vbr_id]},
+            "include_cross_account_vbr": True,
+            "page_size": _VBRS_A_PAGE,
+        }
+        date, page = self._read(place, action, parameters, vbr_answers.VbrDetails)
+        vbr = next((item for item in page.items if item.vbr_id == vbr_id), None)
+        if vbr is None:
+            if len(page.items) < page.total_count:
+                raise bad_answer(_documented(action), "the list is shorter than its TotalCount", write=False)
+            return VbrRead(date=date, vbr=None)
+        listed = self._vbrs(place, vbr.physical_connection_id, filter={"VbrId": [vbr_id]})
+        owner = next((item.vbr_owner_uid for item in listed if item.vbr_id == vbr_id), None)
+        return VbrRead(
+            date=date,
+            vbr=vbr.observed(date, owner),
+            configuration=vbr_answers.configuration(vbr.to_map()),
+            bandwidth_mbps=vbr.bandwidth or None,
+        )
+
     def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:
         """The port by its id and the VBRs of all accounts on it, both lists to their end.
 
@@ -208,15 +267,16 @@ class VpcCloud:
             raise bad_answer(_documented(action), "the list is shorter than its TotalCount", write=False)
         return started, items
 
-    def _vbrs(self, place: _Place, port_id: str) -> Iterator[answers.VbrItem]:
+    def _vbrs(self, place: _Place, connection_id: str, **filters: Any) -> Iterator[answers.VbrItem]:
         action = "describe_virtual_border_routers_for_physical_connection"
         number, shown = 1, 0
         while True:
             parameters = {
                 "region_id": place.region,
-                "physical_connection_id": port_id,
+                "physical_connection_id": connection_id,
                 "page_number": number,
                 "page_size": _VBRS_A_PAGE,
+                **filters,
             }
             _, page = self._read(place, action, parameters, answers.VbrPage)
             yield from page.items

@@ -58,13 +58,19 @@ def make_client(
 def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
     """Call an operation by its Python name; absent parameters (None) are not sent, 0 and False are.
 
+    A parameter ``filter`` is a mapping of keys to lists of values.
+
     Raises the SDK's exceptions, all of them subclasses of ``Tea.exceptions.TeaException``.
     """
     from alibabacloud_vpc20160428 import models
     from darabonba.runtime import RuntimeOptions
 
     name = "".join(word.capitalize() for word in operation.split("_"))
-    request = getattr(models, f"{name}Request")(**parameters)
+    given = dict(parameters)
+    if "filter" in given:
+        make = getattr(models, f"{name}RequestFilter")
+        given["filter"] = [make(key=key, value=list(values)) for key, values in given["filter"].items()]
+    request = getattr(models, f"{name}Request")(**given)
     return getattr(client, f"{operation}_with_options")(request, RuntimeOptions())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,7 +22,38 @@ MAYBE_SENT = "maybe_sent"
 
 
 def create_port(desk: Desk, task: Task) -> Done:
-    """Look first whether an earlier try has made the port, then dry run, then the call, always with one Token."""
+    """CreateVirtualPhysicalConnection, with a dry run before it."""
+    request = _request(task.connection)
+
+    def rehearse() -> None:
+        desk.cloud().create_port(request, dry_run=True)
+
+    def create() -> PortObservation:
+        answer = desk.cloud().create_port(request, dry_run=False)
+        return PortObservation(
+            at=answer.date,
+            source=Source.OWN_ANSWER,
+            port_id=answer.value,
+            acceptance=Acceptance.UNCONFIRMED,
+            spec=request.spec,
+            vlan_id=request.vlan_id,
+            tenant_uid=request.tenant_uid,
+            order_mode=request.order_mode,
+            circuit_id=request.circuit_id,
+            presence=Presence.PRESENT,
+        )
+
+    return make_port(desk, task, prepare=rehearse, make=create)
+
+
+def make_port(
+    desk: Desk, task: Task, *, prepare: Callable[[], Done | None], make: Callable[[], PortObservation]
+) -> Done:
+    """Look first whether an earlier try has made the port, then prepare, then make it, always with one Token.
+
+    ``prepare`` runs before every call but one that may have happened already: the port of that would make a dry run
+    fail. What it returns, unless None, ends the turn.
+    """
     leased, connection = task.leased, task.connection
     sent_at = maybe_sent_at(leased)
     if leased.attempts > 1:
@@ -39,31 +71,18 @@ def create_port(desk: Desk, task: Task) -> Done:
             return desk.wait(leased, leased.reason)
     if connection.withdrawn_at is not None:
         return desk.dropped(leased, "withdrawn")
-    request = _request(connection)
-    if sent_at is None:
-        # Not after a call that may have happened: its own port would make a dry run fail.
-        desk.cloud().create_port(request, dry_run=True)
+    ended = prepare() if sent_at is None else None
+    if ended is not None:
+        return ended
     try:
-        answer = desk.cloud().create_port(request, dry_run=False)
+        made = make()
     except CloudCallError as error:
         if error.failure not in (CloudFailure.UNKNOWN, CloudFailure.RETRYABLE):
             raise
         # Even a 5xx may come after the effect.
         return _look_again(desk, leased, error.cloud_code)
-    created = PortObservation(
-        at=answer.date,
-        source=Source.OWN_ANSWER,
-        port_id=answer.value,
-        acceptance=Acceptance.UNCONFIRMED,
-        spec=request.spec,
-        vlan_id=request.vlan_id,
-        tenant_uid=request.tenant_uid,
-        order_mode=request.order_mode,
-        circuit_id=request.circuit_id,
-        presence=Presence.PRESENT,
-    )
     try:
-        ending, written = desk.observed(leased, connection, (created,), completion(leased, OutboxState.DONE))
+        ending, written = desk.observed(leased, connection, (made,), completion(leased, OutboxState.DONE))
     except Exception as error:  # noqa: BLE001
         # Whatever kept the answer from being saved, the port is there: another dry run would meet its VLAN ID, and
         # that refusal would be taken for good.

@@ -34,6 +34,8 @@ from crossport.domain.vocabulary import Presence, Source
 TICK = timedelta(seconds=1)
 #: The longest pause between two looks at something that is waited for.
 LONGEST_LOOK = timedelta(minutes=1)
+#: The longest pause before an effect whose time has not come is looked at again.
+LONGEST_PUT_OFF = timedelta(hours=1)
 #: Characters of a Token or ClientToken (API reference).
 LONGEST_TOKEN = 64
 
@@ -164,6 +166,12 @@ def completion(
 ) -> Completion:
     """The completion of a leased row."""
     return Completion(key=leased.row.key, lease=leased.lease, state=state, reason=reason, not_before=not_before)
+
+
+def put_off(leased: LeasedRow, reason: str, now: datetime) -> Completion:
+    """The row's time has not come (``too_early``): due again after a pause that grows to an hour."""
+    pause = min(timedelta(seconds=2 ** min(leased.attempts, 16)), LONGEST_PUT_OFF)
+    return completion(leased, OutboxState.DUE, f"too_early:{reason}", now + pause)
 
 
 def shifted(read: Read, policy: Policy) -> tuple[Observation, ...]:

@@ -2,13 +2,15 @@
 
 Each effect has a deterministic key. The rules here are monotone: more observations can only add keys, whatever
 their order, so every path to the same facts ends with the same keys. What is moot by the time it would be sent is
-dropped then, with the reason (``moot``); skipping a phase therefore skips no effect.
+dropped then, with the reason (``moot``), and what has not come to its time waits (``too_early``); skipping a phase
+therefore skips no effect.
 """
 
 from __future__ import annotations
 
 from crossport.domain.connection import Connection
 from crossport.domain.effects.commands import commands_of, gates, ready_to_push
+from crossport.domain.effects.early import too_early
 from crossport.domain.effects.kinds import ALIVE, Command, Effect, Notice, Reply
 from crossport.domain.effects.moot import moot
 from crossport.domain.effects.notices import evidence, notices_of
@@ -17,6 +19,7 @@ from crossport.domain.policy import Policy
 
 __all__ = [
     "ALIVE", "Command", "Effect", "Notice", "Reply", "effects_of", "evidence", "gates", "moot", "ready_to_push",
+    "too_early",
 ]  # fmt: skip
 
 

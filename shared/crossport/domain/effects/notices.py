@@ -103,6 +103,8 @@ def _violation_notices(connection: Connection, port: PortFacts) -> Iterator[Noti
     ):
         if any(value != agreed for value in values):
             subjects.append(f"{code}:{port.port_id}")
+    if connection.migration is not None and port.spec.values() - {connection.terms.spec}:
+        subjects.append(f"wrong_port_spec:{port.port_id}")
     subjects += [f"unknown_status:{subject}" for subject, _ in unknown_values(connection)]
     for subject in dict.fromkeys(subjects):
         yield from _tell(connection, "violation", (Party.PARTNER,), subject, violation=subject)
