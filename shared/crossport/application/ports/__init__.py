@@ -1,0 +1,63 @@
+"""The protocols that use cases speak to, and the values that cross them."""
+
+from crossport.application.ports.cloud import (
+    Answer,
+    Cloud,
+    CloudFailure,
+    CreatePort,
+    Read,
+    VbrRead,
+)
+from crossport.application.ports.messages import (
+    Message,
+    Queue,
+    Sender,
+)
+from crossport.application.ports.rows import (
+    Completion,
+    InputRow,
+    LeasedRow,
+    Loaded,
+    OrderContext,
+    OutboxRow,
+    OutboxState,
+    Save,
+    SaveOutcome,
+    Stored,
+    Unrouted,
+)
+from crossport.application.ports.seams import (
+    Clock,
+    Ids,
+    Policies,
+)
+from crossport.application.ports.store import (
+    Store,
+)
+
+__all__ = [
+    "Answer",
+    "Clock",
+    "Cloud",
+    "CloudFailure",
+    "Completion",
+    "CreatePort",
+    "Ids",
+    "InputRow",
+    "LeasedRow",
+    "Loaded",
+    "Message",
+    "OrderContext",
+    "OutboxRow",
+    "OutboxState",
+    "Policies",
+    "Queue",
+    "Read",
+    "Save",
+    "SaveOutcome",
+    "Sender",
+    "Store",
+    "Stored",
+    "Unrouted",
+    "VbrRead",
+]

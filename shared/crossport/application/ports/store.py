@@ -1,0 +1,102 @@
+"""The store: what of it every use case may count on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from crossport.application.ports.rows import (
+    Completion,
+    InputRow,
+    LeasedRow,
+    Loaded,
+    OrderContext,
+    OutboxRow,
+    Save,
+    SaveOutcome,
+    Stored,
+    Unrouted,
+)
+from crossport.domain.circuit import Circuit
+from crossport.domain.orders import Tenant
+
+
+class Store(Protocol):
+    """Crossport's memory. One contract suite runs on every implementation (tests/contract)."""
+
+    def load(
+        self, *, routes: Collection[str] = (), keys: Collection[str] = (), circuits: Collection[str] = ()
+    ) -> Loaded:
+        """Connections by route, known inbox keys, circuits and waiting observations, in one round trip, no lock."""
+        ...
+
+    def get(self, connection_id: str) -> Stored | None:
+        """One connection, or None."""
+        ...
+
+    def load_order(
+        self, *, connection_id: str, account_id: str, circuit_id: str, tenant_uid: str, keys: Collection[str] = ()
+    ) -> OrderContext:
+        """What an order or an adoption is decided on, in one round trip, no lock."""
+        ...
+
+    def save(self, saves: Sequence[Save]) -> Sequence[SaveOutcome]:
+        """Write decisions, at most one for each connection, in one transaction; an outcome for each, in order.
+
+        Of each save the connection's row comes first and the rest only if that was won: a save that is LOST or
+        DUPLICATE writes nothing and does not disturb the others.
+        """
+        ...
+
+    def record(
+        self, inputs: Sequence[InputRow], *, outbox: Sequence[OutboxRow] = (), unrouted: Sequence[Unrouted] = ()
+    ) -> None:
+        """Write how inputs ended that changed no connection; with commands and waiting observations of theirs.
+
+        A key that is claimed already, an outbox key or unrouted key that is there already, is skipped.
+        """
+        ...
+
+    def take(self, *, now: datetime, lease_for: timedelta, lease: str, limit: int) -> Sequence[LeasedRow]:
+        """Lease due rows, oldest first, none that another worker holds. Expired leases are due again."""
+        ...
+
+    def finish(self, completion: Completion, *, at: datetime) -> bool:
+        """End a leased row's turn. False when the lease was lost meanwhile: nothing was written."""
+        ...
+
+    def tenant(self, tenant_uid: str) -> Tenant | None:
+        """The tenant as declared, or None."""
+        ...
+
+    def circuit(self, circuit_id: str) -> Circuit | None:
+        """The circuit, or None."""
+        ...
+
+    def seal(self, *, now: datetime, holder: str, lease_for: timedelta, limit: int) -> int:
+        """Seal up to ``limit`` unsealed ledger rows as the single writer; 0 when another holds the lease.
+
+        Rows get the next ``seq`` and the hash chain in (written_at, key) order; each sealed record becomes an outbox
+        message to ``queue:billing-records`` in the same transaction. Returns how many were sealed.
+        """
+        ...
+
+    def receipt(self, *, key: str, channel: str, recipient: str, at: datetime, reference: str) -> bool:
+        """Note that a notice was handed over on a channel. False when that was noted before."""
+        ...
+
+    def has_receipt(self, key: str, channel: str) -> bool:
+        """Whether the notice was handed over on this channel before."""
+        ...
+
+    def stale_orders(self, before: datetime, limit: int) -> Sequence[str]:
+        """Ids of connections in phase ``ordered`` that were created before this time, the oldest first.
+
+        They hold a VLAN ID and bandwidth for a port that nobody has asked the cloud for yet.
+        """
+        ...
+
+    def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
+        """The applied configuration document with its version, or None before the first ``crossport apply``."""
+        ...
