@@ -104,6 +104,8 @@ class PolicySettings(_Part):
     hold_lifetime: Count = Field(default=30, ge=1, le=366)
     #: Days.
     cool_down: Count = Field(default=7, ge=0, le=366)
+    #: Seconds.
+    longest_wait: Count = Field(default=3_600, ge=60, le=86_400)
     #: How often a record may end as ``retry`` before it becomes a dead letter.
     max_attempts: Count = Field(default=_DEFAULT.max_attempts, ge=1, le=1_000)
 
@@ -127,6 +129,7 @@ class PolicySettings(_Part):
             offer_lifetime=timedelta(days=self.offer_lifetime),
             hold_lifetime=timedelta(days=self.hold_lifetime),
             cool_down=timedelta(days=self.cool_down),
+            longest_wait=timedelta(seconds=self.longest_wait),
             max_attempts=self.max_attempts,
             partner_price_list=partner_price_list,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from crossport.adapters.store import observations
@@ -29,6 +30,9 @@ from crossport.application.ports import (
 )
 from crossport.application.routing import routes_of
 from crossport.domain.orders import Hold
+
+#: Higher than any version: what was judged at it was not judged too soon.
+_NEVER = 2**62
 
 
 def write_save(engine: SqliteEngine, save: Save) -> SaveOutcome:
@@ -62,6 +66,8 @@ def write_completion(engine: SqliteEngine, completion: Completion, at: datetime)
             "reason": completion.reason,
             "not_before": stamp_or_none(completion.not_before),
             "finished_at": stamp(at) if ended else None,
+            "seen": completion.seen if completion.seen is not None else _NEVER,
+            "at": stamp(at),
         },
     )
     return written == 1
@@ -106,7 +112,7 @@ def _swapped(engine: SqliteEngine, save: Save) -> bool:
         won = engine.write("insert_connection", columns) == 1
     else:
         won = engine.write("update_connection", {**columns, "version": save.version}) == 1
-    return won and (save.completion is None or write_completion(engine, save.completion, save.at))
+    return won and (save.completion is None or write_completion(engine, replace(save.completion, seen=None), save.at))
 
 
 def _claimed(engine: SqliteEngine, save: Save) -> bool:
@@ -134,6 +140,9 @@ def _append(engine: SqliteEngine, save: Save) -> None:
         engine.write("insert_record", record_columns(record, connection, save.at))
     for wanted in save.outbox:
         engine.write("insert_outbox", outbox_columns(wanted, save.at))
+    if save.wakes and save.version is not None:
+        own = save.completion.key if save.completion is not None else ""
+        engine.write("wake_outbox", {"connection_id": connection_id, "own": own, "at": at})
     for finding in save.findings:
         engine.write(
             "insert_finding",
