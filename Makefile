@@ -2,11 +2,14 @@
 # Both set everything up first and need Python 3.11 or later, make and git, nothing else.
 
 PYTHON ?= python3
+# Function Compute's runtime; empty: a python3.12 on the path.
+PYTHON312 ?=
+export PYTHON312
 VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= events/scenarios/equinix-dc11.yaml
 
-.PHONY: help setup run test check mutants format lock clean
+.PHONY: help setup run test check mutants format package lock clean
 
 help:
 	@echo "make run     set up, then play $(SCENARIO) on a loopback cloud"
@@ -14,6 +17,7 @@ help:
 	@echo "make check   static checks alone"
 	@echo "make mutants mutate the domain and say how many mutants its tests kill (about an hour; not part of make test)"
 	@echo "make format  format the code"
+	@echo "make package build a folder and a zip for each function under build/functions; needs python3.12 or PYTHON312=..."
 	@echo "make lock    lock the dependencies anew"
 	@echo "make clean   remove everything that the other targets made"
 
@@ -51,9 +55,13 @@ format: setup
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock:
+package: setup
+	@$(BIN)/python -m deployment.package
+
+lock: setup
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --all-extras --group dev pyproject.toml --output-file requirements/dev.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --constraint requirements/dev.txt --group prove --output-file requirements/prove.txt
+	$(BIN)/python -m deployment.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
