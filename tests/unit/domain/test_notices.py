@@ -331,8 +331,11 @@ def test_a_suspension_says_how_it_ends(seen: list[Observation], reason: str, wai
 
 def test_nothing_is_suspended_that_is_not_in_use() -> None:
     assert suspension(connection(), WINDOW) is None
-    offered: dict[str, Any]
-    for offered in ({"acceptance": "UnConfirmed", "status": "Enabled"}, {"acceptance": "Confirmed"}):
+    unused: tuple[dict[str, Any], ...] = (
+        {"acceptance": "UnConfirmed", "status": "Enabled"},
+        {"acceptance": "Confirmed"},
+    )
+    for offered in unused:
         assert suspension(after(port_read(**offered), vbr_read(status="terminated")), WINDOW) is None
     assert suspension(after(port_read(**RUNNING), vbr_read(status="terminated", owner_uid=STRANGER)), WINDOW) is None
     unpaid = suspension(after(port_seen(business_status="FinancialLocked"), **PARTNER_PAYS), WINDOW)
