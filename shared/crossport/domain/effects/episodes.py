@@ -44,7 +44,7 @@ def violation_episodes(connection: Connection) -> dict[str, int]:
     port = connection.port
     if port is None:
         return {}
-    found: dict[str, int] = {}
+    found = _of_vbrs(connection, port)
     for code, history, agreed in (
         ("wrong_port_owner", port.tenant_uid, connection.tenant_uid),
         ("wrong_port_vlan", port.vlan_id, connection.agreed_vlan_id),
@@ -55,7 +55,7 @@ def violation_episodes(connection: Connection) -> dict[str, int]:
             found[f"{code}:{port.port_id}"] = _runs(history)
     if connection.migration is not None and port.spec.values() - {connection.terms.spec}:
         found[f"wrong_port_spec:{port.port_id}"] = _runs(port.spec)
-    return found | _of_vbrs(connection, port) | _of_unknown(connection, port)
+    return found | _of_unknown(connection, port)
 
 
 def _of_vbrs(connection: Connection, port: PortFacts) -> dict[str, int]:
