@@ -10,6 +10,7 @@ from crossport.adapters.configuration import load_configuration
 from crossport.adapters.migrations import migrate
 from crossport.adapters.store.open import open_store
 from crossport.application.ports import Save
+from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Terms
 from crossport.domain.vocabulary import Flow, OrderMode, Origin, Phase
 
@@ -24,11 +25,21 @@ def seed(url: str, connections: int) -> None:
     store.put_configuration(document, actor="bench", reason="bench", at=BEGAN)
     everyone = list(subjects(connections))
     for start in range(0, len(everyone), 500):
-        store.save([_ordered(one) for one in everyone[start : start + 500]])
+        store.save([ordered(one) for one in everyone[start : start + 500]])
     store.close()
 
 
-def _ordered(subject: Subject) -> Save:
+def put_circuit(url: str, circuit_id: str) -> None:
+    """A circuit that has room for 2,999 ports."""
+    store = open_store(url)
+    circuit = Circuit(account_id=ACCOUNT, region=REGION, circuit_id=circuit_id, name="bench", access_point="ap-bench",
+                      line_operator="bench", bandwidth_mbps=1_000_000)  # fmt: skip
+    store.put_circuit(circuit, actor="bench", reason="bench", at=BEGAN)
+    store.close()
+
+
+def ordered(subject: Subject) -> Save:
+    """The first save of a connection whose create call is on its way."""
     connection = Connection(
         connection_id=subject.connection_id,
         account_id=ACCOUNT,

@@ -65,7 +65,7 @@ class Facts:
     vlan_id: int | None
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  # the word that the verdicts have
     """The step is not legal, or something is not as it was ordered."""
 
 
@@ -122,7 +122,7 @@ def seed(database: Any, connections: int) -> None:
     """Ordered connections with the route of their Token."""
     for one in subjects(connections):
         values = (one.connection_id, 1, ACCOUNT, one.circuit_id, TENANT, one.vlan_id, None, None, "ordered", "{}", NOW)
-        database.execute(f"INSERT INTO connection VALUES ({', '.join([database.mark] * 11)})", values)  # noqa: S608
+        database.execute(f"INSERT INTO connection VALUES ({', '.join([database.mark] * 11)})", values)
         route = (f"token:crossport-{one.connection_id}", one.connection_id)
         database.execute(f"INSERT INTO route VALUES ({database.mark}, {database.mark})", route)
 
@@ -131,7 +131,7 @@ def end_state(database: Any) -> dict[str, int]:
     """What must be the same for everyone: connections at the end of their way, and rows of each kind."""
     counts = {
         "done": "SELECT count(*) FROM connection WHERE state = 'vbr' AND vbr_id IS NOT NULL",
-        **{name: f"SELECT count(*) FROM {name}" for name in ("inbox", "audit", "outbox", "route")},  # noqa: S608
+        **{name: f"SELECT count(*) FROM {name}" for name in ("inbox", "audit", "outbox", "route")},
     }
     return {name: database.execute(query, ()).fetchone()[0] for name, query in counts.items()}
 

@@ -71,7 +71,8 @@ class SqlLayer(BasePersistenceLayer):
 
     def _update_record(self, data_record: DataRecord) -> None:
         self._database.execute(
-            "UPDATE idempotency SET status = :status, expiry = :expiry, data = :data, payload_hash = :hash WHERE id = :id",
+            """UPDATE idempotency SET status = :status, expiry = :expiry, data = :data, payload_hash = :hash
+            WHERE id = :id""",
             {"id": data_record.idempotency_key, "status": data_record.status, "expiry": data_record.expiry_timestamp,
              "data": data_record.response_data, "hash": data_record.payload_hash},
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """The unit of work that everything in the benchmark does: one event of one connection, durably.
 
-CloudEvent bytes in; parsed; is it known already; load the connection; is the step legal, are circuit, VLAN ID and tenant
-the ordered ones, has the port no VBR yet; then the new state, an inbox row, an audit row and an outbox row in ONE
+CloudEvent bytes in; parsed; is it known already; load the connection; is the step legal, are circuit, VLAN ID and
+tenant the ordered ones, has the port no VBR yet; then the new state, an inbox row, an audit row and an outbox row in ONE
 durable transaction. Three events a connection, interleaved over all connections; every tenth event comes twice.
 """
 
