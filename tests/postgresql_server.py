@@ -105,9 +105,9 @@ class PostgresServer:
         names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in tables)
         self.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(names), database)
 
-    def execute(self, statement: sql.Composable | str, database: str = "postgres") -> list[tuple[Any, ...]]:
+    def execute(self, statement: sql.Composed | str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement as the superuser, outside a transaction; its rows."""
-        query = sql.SQL(statement) if isinstance(statement, str) else statement  # type: ignore[arg-type]
+        query = sql.SQL(statement) if isinstance(statement, str) else statement
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(query)
             return cursor.fetchall() if cursor.description else []

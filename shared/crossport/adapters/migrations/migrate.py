@@ -27,8 +27,8 @@ _LOCK = 7_018_552_031
 def migrate(url: str) -> list[str]:
     """Apply every revision that is missing, in one transaction; returns their ids, oldest first.
 
-    Creates a SQLite file when there is none (not its folder); a PostgreSQL database must be there. May run twice, and at
-    the same time from several processes: the second waits for the first and finds nothing to do. Raises
+    Creates a SQLite file when there is none (not its folder); a PostgreSQL database must be there. May run twice, and
+    at the same time from several processes: the second waits for the first and finds nothing to do. Raises
     UnknownStoreError for a scheme without an engine and StoreUnavailableError when the database stays locked or cannot
     be opened.
     """
@@ -72,14 +72,16 @@ def _sqlite_engine(path: Path) -> Engine:
 
 
 def _postgresql_engine(url: str) -> Engine:
-    """An engine whose transactions begin with the migrations' lock, so that a second migration waits before it looks."""
+    """An engine whose transactions begin with a lock of their own, so that a second migration waits before it looks."""
     from crossport.adapters.store.postgresql_engine import connection_parameters
 
     parameters, _ = connection_parameters(url)
     # A migration may take longer than an event; without plans that are kept, there is nothing else to set.
     parameters["options"] = f"-c statement_timeout=0 -c lock_timeout={int(_PATIENCE * 1_000)}"
     engine = create_engine("postgresql+psycopg://", creator=lambda: _connected(parameters), poolclass=NullPool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+    event.listen(
+        engine, "begin", lambda connection: connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    )
     return engine
 
 

@@ -12,9 +12,9 @@ from crossport.adapters.store.sql_store import SqlStore, utc_now
 def open_store(url: str, *, now: Callable[[], datetime] | None = None) -> SqlStore:
     """The store at a URL such as ``sqlite:////var/lib/crossport.db`` or ``postgresql://user@host/crossport``.
 
-    ``now`` replaces the system's clock. A PostgreSQL store connects when it is first used. Raises UnknownStoreError for
-    a scheme without an engine (the URL itself may hold a password and is not repeated), StoreNotMigratedError when there
-    is no SQLite file yet.
+    ``now`` replaces the system's clock. A PostgreSQL store connects when it is first used. Raises UnknownStoreError
+    for a scheme without an engine (the URL itself may hold a password and is not repeated), StoreNotMigratedError when
+    there is no SQLite file yet.
     """
     clock = now or utc_now
     if url.startswith("sqlite:"):

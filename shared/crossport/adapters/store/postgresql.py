@@ -9,7 +9,6 @@ from crossport.adapters.store.postgresql_engine import Counters, PostgresqlEngin
 from crossport.adapters.store.postgresql_saving import (
     LOST,
     REPEATED,
-    UNHELD,
     one_save,
     record_parameters,
     record_statement,
@@ -23,7 +22,7 @@ _OUTCOMES = {LOST: SaveOutcome.LOST, REPEATED: SaveOutcome.DUPLICATE}
 
 
 class PostgresqlStore(SqlStore):
-    """``Store`` on a PostgreSQL database: a load and a save are one round trip each, however many connections they name.
+    """``Store`` on a PostgreSQL database: a load and a save are one round trip each, for one connection or for many.
 
     Deadlocks and failed serialisations are tried again here and counted. After a lost connection a write raises
     StoreUnavailableError, whether or not it was carried out: what was saved is known by its version and inbox keys, so
@@ -67,11 +66,12 @@ class PostgresqlStore(SqlStore):
     def _alone(self, save: Save) -> SaveOutcome:
         statement, parameters = one_save(save)
         try:
-            won = self._postgresql.returning(statement, parameters)
+            with self._postgresql.part():
+                won = self._postgresql.returning(statement, parameters)
         except RefusedSaveError as error:
-            if error.state == UNHELD:
-                raise IntegrityConflictError(error.message, connection_id=_id(save)) from error
-            return _OUTCOMES[error.state]
+            if error.state in _OUTCOMES:
+                return _OUTCOMES[error.state]
+            raise IntegrityConflictError(error.message, connection_id=_id(save)) from error
         except IntegrityConflictError as error:
             raise IntegrityConflictError(error.message, connection_id=_id(save)) from error
         return SaveOutcome.SAVED if won else SaveOutcome.LOST
@@ -84,25 +84,9 @@ class PostgresqlStore(SqlStore):
     def _one_by_one(self, saves: Sequence[Save]) -> list[SaveOutcome]:
         """In their order, in one transaction, with every row locked first in the order of all workers."""
         circuits = [save.circuit.circuit_id for save in saves if save.circuit is not None]
-        outcomes = []
         with self._postgresql.transaction():
             self._postgresql.rows("lock_many", {"circuits": circuits, "ids": [_id(save) for save in saves]})
-            for save in saves:
-                outcomes.append(self._in_part(save))
-        return outcomes
-
-    def _in_part(self, save: Save) -> SaveOutcome:
-        statement, parameters = one_save(save)
-        try:
-            with self._postgresql.savepoint():
-                won = self._postgresql.returning(statement, parameters)
-        except RefusedSaveError as error:
-            if error.state == UNHELD:
-                raise IntegrityConflictError(error.message, connection_id=_id(save)) from error
-            return _OUTCOMES[error.state]
-        except IntegrityConflictError as error:
-            raise IntegrityConflictError(error.message, connection_id=_id(save)) from error
-        return SaveOutcome.SAVED if won else SaveOutcome.LOST
+            return [self._alone(save) for save in saves]
 
 
 def _id(save: Save) -> str:

@@ -177,8 +177,11 @@ class PostgresqlEngine:
                 self._within = False
 
     @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """A part of a transaction; an exception takes back that part alone, and goes on."""
+    def part(self) -> Iterator[None]:
+        """A part of a transaction; an exception takes back that part alone, and goes on. Nothing outside of one."""
+        if not self._within:
+            yield
+            return
         self._command("SAVEPOINT part")
         try:
             yield
@@ -259,13 +262,12 @@ class PostgresqlEngine:
             raise meaning from (error if error.sqlstate else None)
 
 
-class RefusedSaveError(CrossportError):
-    """The save's own check took its statement back (``refuse_save``); ``state`` says which."""
-
-    code = "save_refused"
+class RefusedSaveError(Exception):
+    """A save's own check took its statement back (``refuse_save``); ``state`` says which. It never leaves the store."""
 
     def __init__(self, message: str, *, state: str) -> None:
-        super().__init__(message, state=state)
+        super().__init__(message)
+        self.message = message
         self.state = state
 
 
@@ -292,7 +294,7 @@ def _named(name: str) -> Statement:
     return statement_of(queries_of("postgresql")[name])
 
 
-def _meaning(error: psycopg.Error) -> CrossportError | psycopg.Error:
+def _meaning(error: psycopg.Error) -> Exception:
     """What an error means; a mistake in a statement stays what it is."""
     state = error.sqlstate or ""
     told = error.diag.message_primary or type(error).__name__

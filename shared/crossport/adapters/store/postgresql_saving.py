@@ -88,7 +88,7 @@ def record_statement(shape: frozenset[str]) -> Statement:
     parts = parts_of("postgresql")
     names = {"inputs": "recorded_inputs", "outbox": "outbox", "unrouted": "recorded_unrouted"}
     used = [parts["nobody"], *(parts[part] for name, part in names.items() if name in shape)]
-    return statement_of(f"WITH {', '.join(used)} SELECT id FROM u")
+    return _statement(used, [])
 
 
 @cache
@@ -120,8 +120,12 @@ def _complete(first: list[str], shape: frozenset[str], checks: list[str]) -> Sta
         used.append(text)
         if name in _CHECKED:
             checks = [*checks, parts[f"{part}_check"]]
-    condition = f" WHERE {' AND '.join(checks)}" if checks else ""
-    return statement_of(f"WITH {', '.join(used)} SELECT id FROM u{condition}")
+    return _statement(used, checks)
+
+
+def _statement(used: Sequence[str], checks: Sequence[str]) -> Statement:
+    condition = ["WHERE", " AND ".join(checks)] if checks else []
+    return statement_of(" ".join(["WITH", ", ".join(used), "SELECT id FROM u", *condition]))
 
 
 def _lists(saves: Sequence[Save]) -> dict[str, list[dict[str, Any]]]:
