@@ -1,17 +1,32 @@
-"""What every part of the tests may use: a PostgreSQL server of their own, and a migrated database on it."""
+"""A PostgreSQL server for every part of the tests; and fewer of them where only a share is asked for (``effort.py``)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
-from tests.postgresql_server import PostgresServer
+from tests.effort import REPEATABLE, examples
+
+if TYPE_CHECKING:
+    from tests.postgresql_server import PostgresServer
+
+if REPEATABLE:
+    settings.register_profile("share", max_examples=examples(100), derandomize=True, database=None)
+    settings.load_profile("share")
+
+    def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+        """Put the thorough tests last: most mutants fall to the plain ones."""
+        items.sort(key=lambda item: ("/domain/" not in str(item.path), "enumeration" in item.path.name))
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresServer]:
     """One server for the whole session, without fsync: for tests of logic."""
+    from tests.postgresql_server import PostgresServer
+
     with PostgresServer() as server:
         yield server
 
