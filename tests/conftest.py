@@ -1,4 +1,4 @@
-"""A PostgreSQL server for every part of the tests; and fewer of them where only a share is asked for (``effort.py``)."""
+"""A PostgreSQL server for all parts of the tests; and fewer tests where a share is asked for (``tests/effort.py``)."""
 
 from __future__ import annotations
 
