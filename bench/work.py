@@ -2,7 +2,8 @@
 
 CloudEvent bytes in; parsed; is it known already; load the connection; is the step legal, are circuit, VLAN ID and
 tenant the ordered ones, has the port no VBR yet; then the new state, an inbox row, an audit row, outbox rows and a
-route in ONE durable transaction. Three events a connection, interleaved over all connections; every tenth event comes twice.
+route in ONE durable transaction. Three events a connection, interleaved over all connections; every tenth event comes
+twice.
 """
 
 from __future__ import annotations
