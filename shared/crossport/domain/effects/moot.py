@@ -77,7 +77,7 @@ def _moot_resumed(effect: Effect, connection: Connection, _phase: Phase) -> str 
 
 def _moot_paid_until(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
     if connection.port is None:
-        return None
+        return "superseded"
     current = connection.port.end_time.current
     if current is None or current.isoformat() != effect.details["end_time"]:
         return "superseded"
