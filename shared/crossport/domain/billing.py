@@ -134,17 +134,18 @@ def unpriced(connection: Connection, policy: Policy) -> tuple[str, ...]:
     if port is None or not port.enabled_times_read():
         return ()
     specs = sorted(port.spec.values() or {connection.terms.spec})
+    begins = {*port.enabled_times_read(), *(period.start for _, period in _series(port))}
     return tuple(
         f"{price_list.name if price_list else 'partner'}:{connection.region}:{spec}"
         for price_list, *_ in port_fee_sides(connection, policy)
         for spec in specs
-        if price_list is None or price_list.port(connection.region, spec) is None
+        if price_list is None or any(price_list.at(begin).port(connection.region, spec) is None for begin in begins)
     )
 
 
 def _charges(connection: Connection, port: PortFacts, starts: tuple[datetime, ...], policy: Policy) -> Iterator[Charge]:
     first = starts[0]
-    published = policy.price_list
+    published = policy.price_list.at(first)
     payer = connection.account_id if _partner_pays(connection) else connection.tenant_uid
     yield _free(connection, "installation", payer, first, published, marks=())
     for vbr in connection.vbrs:
@@ -161,44 +162,50 @@ def _charges(connection: Connection, port: PortFacts, starts: tuple[datetime, ..
     outbound = published.outbound(connection.region)
     if outbound is not None and any(connection.ever_conformed(vbr) for vbr in connection.vbrs):
         yield _outbound_rate(connection, first, outbound, published)
-    yield from _port_usage(connection, port, starts, policy)
+    yield from _port_usage(connection, port, policy)
 
 
-def _port_usage(
-    connection: Connection, port: PortFacts, starts: tuple[datetime, ...], policy: Policy
-) -> Iterator[Charge]:
-    end = port.end_time.current
+def _series(port: PortFacts) -> Iterator[tuple[datetime, Period]]:
+    """Every period of the port's paid life, each with the EnabledTime that opened its series."""
+    starts, end = port.enabled_times_read(), port.end_time.current
     if end is None:
         return
+    for number, start in enumerate(starts):
+        # A changed EnabledTime opens a new series; the older one ends where the newer begins (ruling 7).
+        following = starts[number + 1] if number + 1 < len(starts) else end
+        for period in periods(start, min(following, end)):
+            yield start, period
+
+
+def _port_usage(connection: Connection, port: PortFacts, policy: Policy) -> Iterator[Charge]:
     for price_list, biller, payer, purpose in port_fee_sides(connection, policy):
         if price_list is None:
             continue
-        for number, start in enumerate(starts):
-            # A changed EnabledTime opens a new series; the older one ends where the newer begins (ruling 7).
-            following = starts[number + 1] if number + 1 < len(starts) else end
-            for period in periods(start, min(following, end)):
-                price = price_list.port(connection.region, _spec_at(connection, port, period.start))
-                if price is None:
-                    continue
-                yield Charge(
-                    fact=f"{connection.connection_id}/port_usage/{_stamp(start)}/{period.index}/{purpose}",
-                    connection_id=connection.connection_id,
-                    account_id=connection.account_id,
-                    kind="port_usage",
-                    purpose=purpose,
-                    biller=biller,
-                    payer=payer,
-                    period_start=period.start,
-                    period_end=period.end,
-                    quantity=Decimal(1),
-                    unit="month",
-                    unit_price=price,
-                    amount=quantised(price),
-                    currency=price_list.currency,
-                    accuracy="estimate" if period.off_grid else "exact",
-                    marks=("end_off_grid",) if period.off_grid else (),
-                    price_list=f"{price_list.name}/{price_list.version}",
-                )
+        for start, period in _series(port):
+            # By what was in force when the period began: a later price never changes a record that is written.
+            prices = price_list.at(period.start)
+            price = prices.port(connection.region, _spec_at(connection, port, period.start))
+            if price is None:
+                continue
+            yield Charge(
+                fact=f"{connection.connection_id}/port_usage/{_stamp(start)}/{period.index}/{purpose}",
+                connection_id=connection.connection_id,
+                account_id=connection.account_id,
+                kind="port_usage",
+                purpose=purpose,
+                biller=biller,
+                payer=payer,
+                period_start=period.start,
+                period_end=period.end,
+                quantity=Decimal(1),
+                unit="month",
+                unit_price=price,
+                amount=quantised(price),
+                currency=prices.currency,
+                accuracy="estimate" if period.off_grid else "exact",
+                marks=("end_off_grid",) if period.off_grid else (),
+                price_list=prices.label,
+            )
 
 
 def port_fee_sides(connection: Connection, policy: Policy) -> tuple[tuple[PriceList | None, str, str, str], ...]:
@@ -240,7 +247,7 @@ def _free(
         currency=published.currency,
         accuracy="conditional" if marks else "exact",
         marks=marks,
-        price_list=f"{published.name}/{published.version}",
+        price_list=published.label,
     )
 
 
@@ -263,7 +270,7 @@ def _outbound_rate(connection: Connection, at: datetime, price: Decimal, publish
         currency=published.currency,
         accuracy="estimate",
         marks=("rate_only",),
-        price_list=f"{published.name}/{published.version}",
+        price_list=published.label,
     )
 
 
