@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.scenario.model import ScenarioError, read_scenario
 from localcloud.vpc import Fault, PaymentEnables, Progression, Switches, VbrVisibility
 from localcloud.vpc.settings import READ, faults_of, settings_of, with_settings
 
@@ -80,3 +81,39 @@ def test_the_document_lists_every_switch_with_its_default_and_every_fault() -> N
 @pytest.mark.parametrize("ruling", [4, 8, 18, 19])
 def test_what_a_ruling_infers_is_a_switch_of_the_document(ruling: int) -> None:
     assert re.search(rf"^\| `[a-z_]+` .*\[INF\].*\(ruling {ruling}\)", DOCUMENT, re.MULTILINE)
+
+
+STORY = """
+name: x
+title: x
+starts: 2026-03-02T09:00:00-05:00
+switches: {%s}
+steps:
+  - title: x
+    behind: {switches: {%s}, faults: {ConfirmPhysicalConnection: [%s]}}
+"""
+
+
+def test_a_scenario_names_switches_and_faults(tmp_path: Path) -> None:
+    file = tmp_path / "story.yaml"
+    file.write_text(STORY % ("withdraw_allowed: no", "progression: after 5m", "none, throttled"), encoding="utf-8")
+    story = read_scenario(file)
+    assert story.switches == {"withdraw_allowed": False}
+    behind = story.steps[0].behind
+    assert behind is not None
+    assert behind.faults == {"ConfirmPhysicalConnection": [Fault.NONE, Fault.THROTTLED]}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("withdraw: no", "stale_reads: 1", "none"),
+        ("stale_reads: 1", "stale_reads: few", "none"),
+        ("stale_reads: 1", "stale_reads: 1", "thunder"),
+    ],
+)
+def test_a_scenario_with_a_misspelt_switch_or_fault_is_not_begun(tmp_path: Path, words: tuple[str, str, str]) -> None:
+    file = tmp_path / "story.yaml"
+    file.write_text(STORY % words, encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"withdraw|few|thunder"):
+        read_scenario(file)
