@@ -72,9 +72,9 @@ def release_hold(desk: Desk, task: Task) -> Done:
             return desk.failed(leased, "no_connection")
         connection = stored.connection
         if connection.port is None and connection.withdrawn_at is None:
-            return desk.wait(leased, "waiting:port")
+            return desk.wait_for(task, "waiting:port")
         if connection.port is not None and not port_gone(connection.port, task.policy.consistency_window):
-            return desk.wait(leased, "waiting:port_gone")
+            return desk.wait_for(task, "waiting:port_gone")
         until = cool_down_ends(connection, task.policy.cool_down)
         if until is not None and desk.clock.now() < until:
             return desk.wait(leased, "cool_down", until)
@@ -106,7 +106,7 @@ def _unless_created(desk: Desk, task: Task) -> Done | None:
     if connection.intended_at is None:
         return None
     if connection.withdrawn_at is None:
-        return desk.wait(leased, "waiting:port")
+        return desk.wait_for(task, "waiting:port")
     found = desk.cloud().find_port(
         account_id=connection.account_id,
         region=connection.region,
@@ -115,7 +115,7 @@ def _unless_created(desk: Desk, task: Task) -> Done | None:
         tenant_uid=connection.tenant_uid,
     )
     if found.port is not None:
-        ending, _ = desk.wait(leased, "waiting:port")
+        ending, _ = desk.wait_for(task, "waiting:port")
         return desk.observed(leased, connection, shifted(found, task.policy), ending)
     sure = connection.withdrawn_at + CREATE_MAY_LAST + task.policy.consistency_window
     return desk.wait(leased, "maybe_created", max(sure, desk.clock.now() + TICK)) if found.date < sure else None
@@ -176,5 +176,5 @@ def _end_vbr(desk: Desk, task: Task, seen: tuple[Observation, ...], vbr: VbrObse
 
 
 def _again(desk: Desk, task: Task, seen: tuple[Observation, ...], reason: str) -> Done:
-    ending, _ = desk.wait(task.leased, reason)
+    ending, _ = desk.wait_for(task, reason)
     return desk.observed(task.leased, task.connection, seen, ending)
