@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crossport.adapters.store import document, observations
@@ -123,7 +123,6 @@ def test_the_strategies_below_know_every_field() -> None:
     assert set(VbrFacts.__dataclass_fields__) == {"vbr_id", "first_seen", "deleted", *VBR_FIELDS}
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # how busy the machine is says nothing about the store
 @given(CONNECTIONS)
 def test_a_connection_comes_back_as_it_was(connection: Connection) -> None:
     text = document.dump(connection)
