@@ -24,7 +24,7 @@ from crossport.application.ports import (
 from crossport.application.routing import port_route
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
-from crossport.domain.decide import Decision, decide
+from crossport.domain.decide import Decision, Finding, decide
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.orders import Hold
 from crossport.domain.policy import Policy
@@ -117,8 +117,12 @@ class Desk:
         seen: Sequence[Observation],
         ending: Completion,
         outbox: tuple[OutboxRow, ...] = (),
+        findings: tuple[Finding, ...] = (),
     ) -> Done:
-        """Fold what a call has shown into the connection and complete the row, in one save."""
+        """Fold what a call has shown into the connection and complete the row, in one save.
+
+        ``findings`` are kept with it: what a person should look at because of this call.
+        """
         for _ in range(MAX_ROUNDS):
             stored = self.store.get(connection.connection_id)
             if stored is None:
@@ -126,8 +130,9 @@ class Desk:
             policy = self.policies.of(connection.account_id)
             waiting = self._waiting(stored.connection, seen)
             decision = decide(stored.connection, (*seen, *(observation for _, observation in waiting)), policy)
-            if decision.connection == stored.connection and not waiting and not outbox:
+            if decision.connection == stored.connection and not (waiting or outbox or findings):
                 return ending, False
+            decision = replace(decision, findings=(*decision.findings, *findings))
             if self.saved(stored, decision, ending, folded=tuple(key for key, _ in waiting), outbox=outbox):
                 return ending, True
         return completion(leased, OutboxState.DUE, "contended", self.clock.now() + TICK), False

@@ -9,7 +9,7 @@ from crossport.application.commit import MAX_ROUNDS
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import CloudFailure, OutboxState
 from crossport.domain.cool_down import cool_down_ends
-from crossport.domain.decide import conclude
+from crossport.domain.decide import Finding, conclude
 from crossport.domain.facts import port_gone
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.teardown import TeardownStep, next_step
@@ -148,7 +148,9 @@ def _delete(desk: Desk, task: Task, seen: tuple[Observation, ...], *, blocked: s
         if error.failure is not CloudFailure.PERMANENT:
             raise
         ending = completion(leased, OutboxState.FAILED, f"{blocked}:{error.cloud_code}")
-        return desk.observed(leased, connection, seen, ending)
+        details = {"cloud_code": error.cloud_code, "message": error.message}
+        finding = Finding(code=blocked, subject=connection.port_id or "", details=details)
+        return desk.observed(leased, connection, seen, ending, findings=(finding,))
     said = PortObservation(
         at=answer.date, source=Source.OWN_ANSWER, port_id=connection.port_id or "", acceptance=Acceptance.DELETED
     )
