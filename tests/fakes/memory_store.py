@@ -335,6 +335,8 @@ def _write(state: State, save: Save) -> SaveOutcome:
         state.ledger[record.key] = LedgerEntry(record=record, connection_id=connection_id, written_at=save.at)
     for wanted in save.outbox:
         state.outbox.setdefault(wanted.key, OutboxEntry(row=wanted, created_at=save.at))
+    for code, subject in save.cleared:
+        state.findings.pop(f"{connection_id}:{code}:{subject}", None)
     for finding in save.findings:
         state.findings.setdefault(f"{connection_id}:{finding.code}:{finding.subject}", finding)
     for route in routes_of(save.connection):

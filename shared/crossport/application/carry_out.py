@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crossport.application.commands.change import settle_hold, update_port
+from crossport.application.commands.change import claim_hold, settle_hold, update_port
 from crossport.application.commands.create import create_port, provisioning_failed
 from crossport.application.commands.desk import Desk, Done, Task, completion
 from crossport.application.commands.endings import end_port, release_hold, withdraw_port
@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[[Desk, Task], Done]] = {
     "pay_port": pay_port,
     "update_port": update_port,
     "settle_hold": settle_hold,
+    "claim_hold": claim_hold,
     "withdraw_port": withdraw_port,
     "end_port": end_port,
     "release_hold": release_hold,

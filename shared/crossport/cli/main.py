@@ -10,6 +10,7 @@ import typer
 
 from crossport.cli.administration import apply, contracts_app, migrate, tenants_app
 from crossport.cli.failures import MISUSE, RUNTIME_FAILURE, MisuseError, complain, detail
+from crossport.cli.imports import import_ports
 from crossport.cli.listings import connections_app, events_app, findings_app, ledger_app, notices_app, outbox_app
 from crossport.cli.orders import orders_app
 from crossport.cli.rules import rules_app
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(migrate)
 app.command()(apply)
+app.command("import")(import_ports)
 app.add_typer(connections_app, name="connections")
 app.add_typer(vlans_app, name="vlans")
 app.add_typer(ledger_app, name="ledger")

@@ -54,6 +54,10 @@ class ConfiguredPolicies:
         """The account's regions. Raises KeyError for an account that is not ours."""
         return tuple(self._accounts[account_id]["regions"])
 
+    def circuits(self, account_id: str) -> tuple[str, ...]:
+        """Ids of the account's circuits. Raises KeyError like ``of``."""
+        return tuple(circuit["circuit_id"] for circuit in self._accounts[account_id]["circuits"])
+
     def role_arn(self, account_id: str) -> str:
         """The role to assume in the account, "" for the function's own. Raises KeyError like ``of``."""
         return str(self._accounts[account_id]["role_arn"])

@@ -134,6 +134,8 @@ def _append(engine: SqliteEngine, save: Save) -> None:
         engine.write("insert_record", record_columns(record, connection, save.at))
     for wanted in save.outbox:
         engine.write("insert_outbox", outbox_columns(wanted, save.at))
+    for code, subject in save.cleared:
+        engine.write("clear_finding", {"key": f"{connection_id}:{code}:{subject}", "at": at})
     for finding in save.findings:
         engine.write(
             "insert_finding",

@@ -24,7 +24,7 @@ from crossport.application.ports import (
 from crossport.application.routing import port_route
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
-from crossport.domain.decide import Decision, decide
+from crossport.domain.decide import Decision, Finding, decide
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.orders import Hold
 from crossport.domain.policy import Policy
@@ -137,10 +137,12 @@ class Desk:
         release: tuple[Hold, ...] = (),
         hold: Hold | None = None,
         circuit: Circuit | None = None,
+        findings: tuple[Finding, ...] = (),
+        cleared: tuple[tuple[str, str], ...] = (),
     ) -> bool:
         """Save one decision with the completion; False when it was lost to another writer."""
         save = save_of(
-            [decision],
+            [replace(decision, findings=(*decision.findings, *findings))],
             version=stored.version,
             at=self.clock.now(),
             folded=folded,
@@ -149,6 +151,7 @@ class Desk:
             release=release,
             hold=hold,
             circuit=circuit,
+            cleared=cleared,
         )
         return self.store.save([save])[0] is SaveOutcome.SAVED
 

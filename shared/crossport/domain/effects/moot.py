@@ -65,6 +65,10 @@ def _moot_cease(_effect: Effect, _connection: Connection, phase: Phase, _policy:
     return None if phase is Phase.RELEASING else f"phase_is_{phase}"
 
 
+def _moot_claim(_effect: Effect, _connection: Connection, phase: Phase, _policy: Policy) -> str | None:
+    return None if phase in ALIVE | {Phase.RELEASING} else f"phase_is_{phase}"
+
+
 def _moot_create(_effect: Effect, connection: Connection, phase: Phase, _policy: Policy) -> str | None:
     if connection.port is not None:
         return "port_exists"
@@ -92,6 +96,7 @@ _MOOT: dict[str, Callable[[Any, Connection, Phase, Policy], str | None]] = {
     "create_port": _moot_create,
     "convert_vbr": _moot_create,
     "pay_port": _moot_pay,
+    "claim_hold": _moot_claim,
     "attach_vbr": _moot_attach,
     "update_port": _moot_attach,
 }

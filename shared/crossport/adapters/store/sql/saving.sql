@@ -74,6 +74,9 @@ VALUES (:key, :connection_id, :code, :subject, :details, :at)
 ON CONFLICT (key) DO UPDATE SET details = excluded.details, at = excluded.at, cleared_at = NULL
 WHERE finding.cleared_at IS NOT NULL;
 
+-- name: clear_finding
+UPDATE finding SET cleared_at = :at WHERE key = :key AND cleared_at IS NULL;
+
 -- name: insert_route
 INSERT INTO route (route, connection_id) VALUES (:route, :connection_id)
 ON CONFLICT (route) DO NOTHING;
