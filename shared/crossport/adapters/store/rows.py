@@ -55,6 +55,7 @@ def connection_columns(save: Save) -> dict[str, Any]:
         "order_mode": connection.order_mode,
         "flow": connection.flow,
         "origin": connection.origin,
+        "group_id": connection.group_id,
         "phase": save.phase,
         "violations": _encode([evidence(violation) for violation in save.violations]),
         "document": document.dump(connection),

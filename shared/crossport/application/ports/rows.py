@@ -11,6 +11,7 @@ from typing import Any
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
 from crossport.domain.decide import Finding
+from crossport.domain.groups import Sibling
 from crossport.domain.ledger import BillingRecord
 from crossport.domain.observation import Observation
 from crossport.domain.orders import Contract, Hold, Tenant
@@ -138,6 +139,8 @@ class OrderContext:
     connection: Stored | None
     #: The connection's live holds on the circuit, by VLAN ID.
     holds: tuple[Hold, ...] = ()
+    #: The other connections of the redundancy group that was asked for, by their ids; refused orders among them.
+    siblings: tuple[Sibling, ...] = ()
     #: Inbox key to payload digest, of the keys asked for.
     inbox: Mapping[str, str]
 

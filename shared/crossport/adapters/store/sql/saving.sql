@@ -10,10 +10,10 @@ WHERE circuit_id = :circuit_id AND version = :version;
 -- Another connection with the same port is not this conflict: it is an error, and must not look like a lost race.
 INSERT INTO connection (
     id, version, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
-    flow, origin, phase, violations, document, created_at, updated_at
+    flow, origin, group_id, phase, violations, document, created_at, updated_at
 ) VALUES (
     :id, 1, :account_id, :region, :circuit_id, :tenant_uid, :port_id, :accepted_vbr_id, :vlan_id, :spec, :order_mode,
-    :flow, :origin, :phase, :violations, :document, :created_at, :at
+    :flow, :origin, :group_id, :phase, :violations, :document, :created_at, :at
 )
 ON CONFLICT (id) DO NOTHING;
 
