@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from crossport.adapters.configuration import ConfiguredPolicies
-    from crossport.adapters.store.sqlite import SqliteStore
+    from crossport.adapters.store.sql_store import SqlStore
     from crossport.application.import_ports import ImportedPort, PortImport
     from crossport.domain.circuit import Circuit
 
@@ -90,7 +90,7 @@ def import_ports(
     return 0 if report.complete else RUNTIME_FAILURE
 
 
-def _policies(store: SqliteStore) -> ConfiguredPolicies:
+def _policies(store: SqlStore) -> ConfiguredPolicies:
     from crossport.adapters.configuration import ConfiguredPolicies
     from crossport.application.errors import NotConfiguredError
 
@@ -112,7 +112,7 @@ def _account(policies: ConfiguredPolicies, wanted: str) -> str:
     return wanted or accounts[0]
 
 
-def _circuits(store: SqliteStore, policies: ConfiguredPolicies, account_id: str, wanted: str) -> list[Circuit]:
+def _circuits(store: SqlStore, policies: ConfiguredPolicies, account_id: str, wanted: str) -> list[Circuit]:
     known = policies.circuits(account_id)
     if wanted and wanted not in known:
         raise UnknownIdError(f"{wanted} is no circuit of account {account_id}")
@@ -121,7 +121,7 @@ def _circuits(store: SqliteStore, policies: ConfiguredPolicies, account_id: str,
 
 
 def _work(
-    store: SqliteStore,
+    store: SqlStore,
     policies: ConfiguredPolicies,
     account_id: str,
     endpoint: str,

@@ -163,7 +163,8 @@ class Save:
     outbox: tuple[OutboxRow, ...] = ()
     records: tuple[BillingRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
-    #: (code, subject) of the connection's findings that are settled now; those that were never open are skipped.
+    #: (code, subject) of the connection's findings that are settled now; those that are not open are skipped.
+    #: Never one of ``findings``.
     cleared: tuple[tuple[str, str], ...] = ()
     hold: Hold | None = None
     #: Live holds to give back: their rows stay, as history, with the time of the release.

@@ -49,7 +49,7 @@ UNION ALL
 SELECT 'sibling', COALESCE(circuit.access_point, ''), connection.id, connection.version, connection.document
 FROM connection
 LEFT JOIN circuit ON circuit.circuit_id = connection.circuit_id
-WHERE connection.group_id = :group_id AND :group_id <> '' AND connection.group_id <> ''
+WHERE connection.group_id = :group_id AND connection.group_id <> ''
     AND connection.account_id = :account_id AND connection.id <> :connection_id
 UNION ALL
 SELECT 'inbox', inbox.key, NULL, NULL, inbox.digest
@@ -65,8 +65,8 @@ WHERE key IN (
     WHERE state = 'due'
         AND (not_before IS NULL OR not_before <= :now)
         AND (leased_until IS NULL OR leased_until <= :now)
-    ORDER BY COALESCE(not_before, created_at), rowid
+    ORDER BY COALESCE(not_before, created_at), id
     LIMIT :limit
 )
-RETURNING COALESCE(not_before, created_at), rowid, key, kind, target, payload, connection_id, not_before, attempts,
+RETURNING COALESCE(not_before, created_at), id, key, kind, target, payload, connection_id, not_before, attempts,
     reason, created_at;
