@@ -50,6 +50,8 @@ PARTNER_PAYS = Terms(spec="100M", vlan_id=VLAN, order_mode=OrderMode.PARTNER_PAY
 MIGRATION = Migration(vbr_id="vbr-1", bandwidth_mbps=100)
 MOVING = connection(flow=Flow.MIGRATION, migration=MIGRATION)
 CHANGE = Request(request_id="CR-1", kind=RequestKind.CHANGE_SPEC, at=NOW, actor="noc", spec="200M")
+#: Two reads of the port without the VBR.
+UNSEEN = [vbr_seen(at(n), presence=Presence.NOT_LISTED) for n in (2, 3)]
 CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
 
 
@@ -75,6 +77,13 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
         ),
         ("suspended", "", after(running(status="Terminated")), None),
         ("resumed", "", after(running(business_status="FinancialLocked"), running(1)), None),
+        (
+            "suspended",
+            "",
+            after(running(status="Terminated"), running(1), vbr_read(), *UNSEEN),
+            "not_suspended_any_more",
+        ),
+        ("resumed", "", after(running(status="Terminated"), running(1), vbr_read(), *UNSEEN), None),
         (
             "resumed",
             "",
@@ -126,6 +135,10 @@ def test_what_is_moot_says_why(kind: str, contains: str, known: Connection, reas
     assert moot(effect(kind, known, contains), known, POLICY) == reason
 
 
+def test_what_was_told_of_a_port_is_moot_where_there_is_none() -> None:
+    assert moot(effect("paid_until", after(running(end_time=END))), connection(), POLICY) == "superseded"
+
+
 def test_an_effect_without_a_rule_always_matters() -> None:
     gone = after(running(), port_seen(at(1), acceptance="Deleted"))
     assert moot(Command(key="k", kind="release_hold", connection_id="conn-1"), gone, POLICY) is None
@@ -159,6 +172,7 @@ def test_what_is_proven_absent_makes_effects_moot_only_after_the_window_of_the_p
         (after(port_seen()), None),
         (after(port_read(tenant_uid=STRANGER)), "violation:wrong_port_owner"),
         (after(port_read(tenant_uid=STRANGER, vlan_id=0)), "violation:wrong_port_owner"),
+        (after(port_read(tenant_uid=STRANGER), vbr_read(), *UNSEEN), "violation:wrong_port_owner"),
         # Not the port's own fault.
         (after(port_read(), vbr_read(vlan_id=0)), None),
         # Moot is not early.

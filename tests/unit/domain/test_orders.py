@@ -152,6 +152,11 @@ def test_an_unknown_tenant_is_refused() -> None:
     assert reason == Refusal(code="tenant_unknown", message=f"no tenant {TENANT} is on record", subject=TENANT)
 
 
+def test_a_tenant_of_another_site_is_named() -> None:
+    (reason,) = decided(of=tenant(site="china")).refusals
+    assert (reason.code, reason.subject) == ("no_account_for_site", TENANT)
+
+
 @pytest.mark.parametrize(
     ("contracts", "code"), [((), "contract_missing"), ((contract(signed_on=None),), "contract_not_in_force")]
 )
