@@ -196,7 +196,7 @@ class TestAVlanIdThatIsHeldElsewhere:
     def test_until_then_it_is_a_finding_and_the_claim_waits(self, world: PartnerWorld, port_id: str) -> None:
         assert world.findings() == {"vlan_clash"}
         (claim,) = world.outbox("claim_hold")
-        assert (claim.state, claim.reason) == (OutboxState.DUE, "too_early:vlan_held")
+        assert (claim.state, claim.reason) == (OutboxState.DUE, "waiting:vlan_id")
         assert world.memory.state.holds[CIRCUIT, VLAN].connection_id != world.adopted(port_id).connection_id
 
     def test_it_is_held_once_it_is_given_back(self, world: PartnerWorld, port_id: str) -> None:

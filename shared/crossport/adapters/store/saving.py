@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from crossport.adapters.store.engine import SqliteEngine, Undone
@@ -16,6 +17,7 @@ from crossport.adapters.store.rows import (
     input_columns,
     outbox_columns,
     record_columns,
+    stamp,
     unrouted_columns,
 )
 from crossport.application.errors import IntegrityConflictError
@@ -73,7 +75,7 @@ def _swapped(engine: SqliteEngine, save: Save) -> bool:
         won = engine.write("insert_connection", columns) == 1
     else:
         won = engine.write("update_connection", {**columns, "version": save.version}) == 1
-    return won and (save.completion is None or _completed(engine, save.completion, save.at))
+    return won and (save.completion is None or _completed(engine, replace(save.completion, seen=None), save.at))
 
 
 def _completed(engine: SqliteEngine, completion: Completion, at: datetime) -> bool:
@@ -106,11 +108,19 @@ def _append(engine: SqliteEngine, save: Save) -> None:
         engine.write("insert_record", record_columns(record, connection, save.at))
     for wanted in save.outbox:
         engine.write("insert_outbox", outbox_columns(wanted, save.at))
-    for each in save.cleared:
-        engine.write("clear_finding", cleared_columns(each, connection_id, save.at))
-    for finding in save.findings:
-        engine.write("insert_finding", finding_columns(finding, connection_id, save.at))
+    if save.wakes and save.version is not None:
+        own = save.completion.key if save.completion is not None else ""
+        engine.write("wake_outbox", {"connection_id": connection_id, "own": own, "at": stamp(save.at)})
+    _findings(engine, save)
     for route in routes_of(connection):
         engine.write("insert_route", {"route": route, "connection_id": connection_id})
     for key in save.folded:
         engine.write("delete_unrouted", {"key": key})
+
+
+def _findings(engine: SqliteEngine, save: Save) -> None:
+    connection_id = save.connection.connection_id
+    for settled in save.cleared:
+        engine.write("clear_finding", cleared_columns(settled, connection_id, save.at))
+    for finding in save.findings:
+        engine.write("insert_finding", finding_columns(finding, connection_id, save.at))

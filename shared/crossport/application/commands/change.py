@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossport.application.commands.desk import Desk, Done, Task, completion, put_off
+from crossport.application.commands.desk import Desk, Done, Task, completion
 from crossport.application.commit import MAX_ROUNDS, read_port
 from crossport.application.ports import OutboxState, Stored
 from crossport.domain.connection import Connection, Request
@@ -72,9 +72,9 @@ def settle_hold(desk: Desk, task: Task) -> Done:
             return desk.dropped(leased, "port_gone")
         if request.kind is RequestKind.CHANGE_SPEC:
             if connection.spec != request.spec:
-                return desk.wait(leased, "waiting:payment")
+                return desk.wait_for(task, "waiting:payment")
         elif connection.vlan_id != request.vlan_id:
-            return desk.wait(leased, "waiting:port")
+            return desk.wait_for(task, "waiting:port")
         holds = _holds(desk, connection)
         if not holds:
             # An adopted port whose VLAN ID another connection holds: nothing is ours to move.
@@ -82,7 +82,7 @@ def settle_hold(desk: Desk, task: Task) -> Done:
         if _saved(desk, task, stored, holds):
             return completion(leased, OutboxState.DONE), True
         if _old_vlans_in_use(task, connection):
-            return desk.wait(leased, "waiting:vbr")
+            return desk.wait_for(task, "waiting:vbr")
     return desk.wait(leased, "contended")
 
 
@@ -101,7 +101,7 @@ def claim_hold(desk: Desk, task: Task) -> Done:
         if _holds(desk, connection):
             return desk.done(leased, "held_already")
         if circuit.holds(connection.vlan_id):
-            return put_off(leased, "vlan_held", desk.clock.now()), False
+            return desk.wait_for(task, "waiting:vlan_id")
         hold = Hold(
             circuit_id=circuit.circuit_id,
             vlan_id=connection.vlan_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from crossport.application.commands.desk import Desk, Done, Task, put_off
+from crossport.application.commands.desk import Desk, Done, Task
 from crossport.application.commit import MAX_ROUNDS, save_of
 from crossport.application.ports import SaveOutcome, Stored
 from crossport.domain.connection import Connection
@@ -38,7 +38,7 @@ def check_group(desk: Desk, task: Task) -> Done:
     """Open or close the finding ``half_provisioned`` of every member, after one of them has come or gone."""
     connection, now = task.connection, desk.clock.now()
     if _undecided(task):
-        return put_off(task.leased, "waiting:end", now), False
+        return desk.wait_for(task, "waiting:end")
     if any(_under_way(each, now, task.policy) for each in _missing(desk, connection, task.policy)):
         return desk.wait(task.leased, "waiting:sibling")
     for member_id in (connection.connection_id, *_siblings_of(desk, connection)):
