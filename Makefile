@@ -2,17 +2,21 @@
 # Both set everything up first and need Python 3.11 or later, make and git, nothing else.
 
 PYTHON ?= python3
+# Function Compute's runtime; empty: a python3.12 on the path.
+PYTHON312 ?=
+export PYTHON312
 VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= events/scenarios/equinix-dc11.yaml
 
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test check format package lock clean
 
 help:
 	@echo "make run     set up, then play $(SCENARIO) on a loopback cloud"
 	@echo "make test    set up, then static checks and all tests, with what each part took"
 	@echo "make check   static checks alone"
 	@echo "make format  format the code"
+	@echo "make package build a folder and a zip for each function under build/functions; needs python3.12 or PYTHON312=..."
 	@echo "make lock    lock the dependencies anew"
 	@echo "make clean   remove everything that the other targets made"
 
@@ -42,8 +46,12 @@ format: setup
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock:
+package: setup
+	@$(BIN)/python -m deployment.package
+
+lock: setup
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --all-extras --group dev pyproject.toml --output-file requirements/dev.txt
+	$(BIN)/python -m deployment.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

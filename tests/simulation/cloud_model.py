@@ -21,7 +21,6 @@ from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.vocabulary import OrderMode, Presence, Source
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.memory_cloud import Fault
-from tests.simulation.no_migrations import NoMigrations
 from tests.simulation.oracle import MBPS, paid_until
 
 #: A port that is terminated, or recovered, is so after this long.
@@ -44,6 +43,8 @@ class ModelPort:
     created_at: datetime
     #: Token of the create call; "" when it was made in the console.
     token: str = ""
+    #: The VBR that it was made from; "" for a port of its own.
+    origin: str = ""
     accepted: bool = False
     deleted: bool = False
     #: Whether a deleted port is still listed, as Deleted. The documentation names the status and no more.
@@ -76,17 +77,22 @@ class ModelVbr:
     """What is so of one VBR."""
 
     vbr_id: str
+    #: The port that it hangs on, or the circuit of a VBR of the older way.
     port_id: str
     owner_uid: str
     vlan_id: int
     status: str = "active"
     deleted: bool = False
+    #: Bandwidth cap, Mbit/s; None is unlimited.
+    cap: int | None = None
+    #: How often its owner has changed what a migration must leave alone.
+    settings: int = 0
     looks: list[tuple[datetime, VbrObservation | None]] = field(default_factory=list)
 
 
 @dataclass
-class CloudModel(NoMigrations):
-    """Satisfies ``application.ports.Cloud``; the acts of the parties in the console stand beside it."""
+class CloudModel:
+    """The acts of the parties in the console, and every call of ``application.ports.Cloud`` but a migration's."""
 
     clock: ManualClock
     #: Circuit id to (account, region, Mbit/s).
@@ -163,20 +169,32 @@ class CloudModel(NoMigrations):
         vbr.status = status
         self._changed_vbr(vbr)
         name = "RecoverVirtualBorderRouter" if status == "active" else "TerminateVirtualBorderRouter"
-        self._record(self.ports[vbr.port_id].account_id, name, {"VbrId": vbr.vbr_id})
+        circuit_id = self.ports[vbr.port_id].circuit_id if vbr.port_id in self.ports else vbr.port_id
+        self._record(self.circuits[circuit_id][0], name, {"VbrId": vbr.vbr_id})
 
     def make_port(
-        self, *, circuit_id: str, tenant_uid: str, vlan_id: int, spec: str, order_mode: str, token: str = ""
+        self,
+        *,
+        circuit_id: str,
+        tenant_uid: str,
+        vlan_id: int,
+        spec: str,
+        order_mode: str,
+        token: str = "",
+        origin: ModelVbr | None = None,
     ) -> ModelPort:
-        """The partner creates a port, by a call of ours or in the console. Raises CloudCallError."""
-        action = "CreateVirtualPhysicalConnection"
+        """The partner creates a port, by a call of ours or in the console, perhaps from a VBR of the older way.
+
+        Raises CloudCallError.
+        """
+        action = "CreateVirtualPhysicalConnection" if origin is None else "CreateVpconnFromVbr"
         account_id, _, bandwidth = self.circuits[circuit_id]
         siblings = [port for port in self.ports.values() if port.circuit_id == circuit_id and not port.deleted]
-        held = {port.vlan_id for port in siblings}
+        held = {port.vlan_id for port in siblings} | self._vlans_of_vbrs(circuit_id, but=origin)
         if vlan_id in held or 0 in held or (vlan_id == 0 and held):
-            _refuse(action, "OperationDenied.VlanIdInUse")
+            refuse(action, "OperationDenied.VlanIdInUse")
         if sum(MBPS[port.spec] for port in siblings) + MBPS[spec] > bandwidth:
-            _refuse(action, "OperationDenied.InsufficientBandwidth")
+            refuse(action, "OperationDenied.InsufficientBandwidth")
         now = self.clock.now()
         port = ModelPort(
             port_id=self._new_id("pc"),
@@ -188,26 +206,28 @@ class CloudModel(NoMigrations):
             order_mode=order_mode,
             created_at=now,
             token=token,
+            origin=origin.vbr_id if origin is not None else "",
             specs=[(now, spec)],
             vlan_ids=[vlan_id],
         )
         self.ports[port.port_id] = port
         self._changed(port)
-        request = {
-            "PhysicalConnectionId": circuit_id,
-            "VlanId": vlan_id,
-            "Spec": spec,
-            "VpconnAliUid": tenant_uid,
-            "OrderMode": order_mode,
-            "Token": token,
-        }
-        self._record(account_id, action, request, {"VirtualPhysicalConnection": port.port_id})
+        request = {"OrderMode": order_mode, "Token": token}
+        if origin is None:
+            request |= {"PhysicalConnectionId": circuit_id, "Spec": spec, "VpconnAliUid": tenant_uid}
+        told = {"VlanId": vlan_id} if origin is None else {"VbrId": origin.vbr_id}
+        self._record(account_id, action, request | told, {"VirtualPhysicalConnection": port.port_id})
         return port
+
+    def _vlans_of_vbrs(self, circuit_id: str, *, but: ModelVbr | None = None) -> set[int]:
+        """VLAN IDs of the VBRs that hang on the circuit itself."""
+        living = (vbr for vbr in self.vbrs.values() if vbr.port_id == circuit_id and not vbr.deleted)
+        return {vbr.vlan_id for vbr in living if vbr is not but}
 
     def terminate(self, port: ModelPort, account_id: str) -> None:
         """Either side terminates an enabled port."""
         if port.deleted or port.status != "Enabled":
-            _refuse("TerminatePhysicalConnection", "IncorrectStatus.PhysicalConnection")
+            refuse("TerminatePhysicalConnection", "IncorrectStatus.PhysicalConnection")
         port.status, port.terminated_at = "Terminating", self.clock.now()
         self._changed(port)
         self._record(account_id, "TerminatePhysicalConnection", {"PhysicalConnectionId": port.port_id})
@@ -224,11 +244,11 @@ class CloudModel(NoMigrations):
         if port.deleted:
             return
         if port.status not in ("Allocated", "Terminated"):
-            _refuse(action, "IncorrectStatus.PhysicalConnection")
+            refuse(action, "IncorrectStatus.PhysicalConnection")
         if self.vbrs_on(port):
-            _refuse(action, "DependencyViolation.VirtualBorderRouter")
+            refuse(action, "DependencyViolation.VirtualBorderRouter")
         if account_id == port.account_id and port.order_mode == OrderMode.TENANT_PAYS and not self.withdrawable:
-            _refuse(action, "Forbidden.NotPayer")
+            refuse(action, "Forbidden.NotPayer")
         port.deleted = True
         self._changed(port)
         self._record(account_id, action, {"PhysicalConnectionId": port.port_id})
@@ -279,7 +299,7 @@ class CloudModel(NoMigrations):
         def act() -> str:
             port = self._own(action, account_id, port_id)
             if port.months:
-                _refuse(action, "IncorrectStatus.PhysicalConnection")
+                refuse(action, "IncorrectStatus.PhysicalConnection")
             self.pay(port, months)
             return self._new_id("order")
 
@@ -294,8 +314,9 @@ class CloudModel(NoMigrations):
         def act() -> str:
             port = self._own(action, account_id, port_id)
             others = [p for p in self.ports.values() if p.circuit_id == port.circuit_id and p is not port]
-            if any(p.vlan_id == vlan_id and not p.deleted for p in others):
-                _refuse(action, "OperationDenied.VlanIdInUse")
+            taken = {p.vlan_id for p in others if not p.deleted} | self._vlans_of_vbrs(port.circuit_id)
+            if vlan_id in taken:
+                refuse(action, "OperationDenied.VlanIdInUse")
             if vlan_id != port.vlan_id:
                 port.vlan_id = vlan_id
                 port.vlan_ids.append(vlan_id)
@@ -366,7 +387,7 @@ class CloudModel(NoMigrations):
     def _own(self, action: str, account_id: str, port_id: str) -> ModelPort:
         port = self.ports.get(port_id)
         if port is None or port.deleted or port.account_id != account_id:
-            _refuse(action, "InvalidPhysicalConnectionId.NotFound")
+            refuse(action, "InvalidPhysicalConnectionId.NotFound")
         return port
 
     def _enable_if_due(self, port: ModelPort) -> None:
@@ -460,5 +481,6 @@ def record_of(
     )
 
 
-def _refuse(action: str, code: str) -> NoReturn:
+def refuse(action: str, code: str) -> NoReturn:
+    """The cloud says no, for good."""
     raise CloudCallError(f"{action}: {code}", failure=CloudFailure.PERMANENT, cloud_code=code, action=action)

@@ -31,6 +31,10 @@ class Deal:
     account_id: str
     tenant_uid: str
     token: str
+    #: The VBR of a migration, and what the order said of it; "" for another order.
+    vbr_id: str = ""
+    vlan_id: int = -1
+    circuit_id: str = ""
     #: Port id of an adopted port; "" for an order.
     port_id: str = ""
     #: Port id of a port that the partner made in the console just as ordered, and that the order took for its own.
@@ -66,7 +70,7 @@ def phases(deal: Deal, cloud: CloudModel) -> set[str]:
         return {"rejected"}
     port = deal.port(cloud)
     if port is None:
-        return {_without_port(deal, cloud)}
+        return _without_port(deal, cloud)
     if port.deleted:
         return _ended(deal, port, cloud)
     if deal.ceased:
@@ -74,12 +78,22 @@ def phases(deal: Deal, cloud: CloudModel) -> set[str]:
     return {_living(port, cloud)}
 
 
-def _without_port(deal: Deal, cloud: CloudModel) -> str:
+def _without_port(deal: Deal, cloud: CloudModel) -> set[str]:
     if deal.token in cloud.refused:
-        return "failed"
+        return {"failed"}
+    if not {"last_mile_ready", "uid_confirmed"} <= deal.milestones:
+        return {"withdrawn" if deal.withdrawn else "ordered"}
+    if not deal.vbr_id:
+        return {"withdrawn" if deal.withdrawn else "provisioning"}
+    vbr = cloud.vbrs[deal.vbr_id]
+    agreed = (deal.tenant_uid, deal.vlan_id, deal.circuit_id)
+    if vbr.deleted or (vbr.owner_uid, vbr.vlan_id, vbr.port_id) != agreed:
+        # Withdrawn when that came before anybody looked at the VBR.
+        return {"failed", "withdrawn"} if deal.withdrawn else {"failed"}
     if deal.withdrawn:
-        return "withdrawn"
-    return "provisioning" if {"last_mile_ready", "uid_confirmed"} <= deal.milestones else "ordered"
+        return {"withdrawn"}
+    # With its VBR up, nothing keeps a migration from its port.
+    return {"provisioning"} if vbr.status != "active" else set()
 
 
 def _ended(deal: Deal, port: ModelPort, cloud: CloudModel) -> set[str]:

@@ -13,7 +13,7 @@ from crossport.application.errors import CloudCallError
 from crossport.application.ports import CloudFailure
 from crossport.domain.vocabulary import MilestoneName, OrderMode, RequestKind, Verdict
 from tests.fakes.memory_cloud import LOST_ANSWER, LOST_REQUEST, NO_PRIVILEGE, THROTTLED, UNAVAILABLE, Fault
-from tests.simulation.cloud_model import LAG, ModelPort
+from tests.simulation.cloud_model import LAG, ModelPort, ModelVbr
 from tests.simulation.world import CIRCUITS, PARTNER, STRANGER, TENANTS, World, forged
 
 ANSWER_LOST_IN_5XX = Fault(failure=CloudFailure.RETRYABLE, cloud_code="ServiceUnavailable", after_effect=True)
@@ -53,6 +53,10 @@ class Life(RuleBasedStateMachine):
         living = self.living(*statuses)
         return living[pick % len(living)]
 
+    def pushed(self) -> list[ModelVbr]:
+        """The living VBRs that hang on a circuit."""
+        return [v for v in self.world.cloud.vbrs.values() if v.port_id in CIRCUITS and not v.deleted]
+
     # Whole stretches of a life, so that most histories get beyond the first offer.
 
     @rule(name=ORDERS, circuit_id=CIRCUIT, tenant_uid=st.sampled_from(TENANTS[:2]), order_mode=MODES)
@@ -84,6 +88,43 @@ class Life(RuleBasedStateMachine):
             cloud.terminate(port, port.tenant_uid)
         self.world.advance(timedelta(minutes=2))
         cloud.delete(port, port.tenant_uid)
+
+    # Migrations.
+
+    @precondition(lambda self: len(self.living()) < 4)
+    @rule(circuit_id=CIRCUIT, owner_uid=st.sampled_from(TENANTS[:2]), vlan_id=VLANS)
+    def partner_pushes_a_vbr(self, circuit_id: str, owner_uid: str, vlan_id: int) -> None:
+        try:
+            self.world.cloud.push_vbr(circuit_id, owner_uid, vlan_id)
+        except CloudCallError:
+            return
+
+    @precondition(lambda self: self.pushed())
+    @rule(pick=PICK, settled=st.booleans())
+    def tenant_sets_its_vbr(self, pick: int, settled: bool) -> None:
+        pushed = self.pushed()
+        self.world.cloud.settings_changed(pushed[pick % len(pushed)])
+
+    @precondition(lambda self: self.pushed())
+    @rule(name=ORDERS, pick=PICK, order_mode=MODES, spec=st.sampled_from(("100M", "200M")), ready=st.booleans())
+    def migration_is_ordered(self, name: str, pick: int, ready: bool, **terms: Any) -> None:
+        pushed = self.pushed()
+        self.world.migrate(name, pushed[pick % len(pushed)], **terms)
+        for milestone in (MilestoneName.LAST_MILE_READY, MilestoneName.UID_CONFIRMED) if ready else ():
+            self.world.milestone(name, milestone)
+
+    @precondition(lambda self: self.pushed())
+    @rule(
+        name=ORDERS,
+        pick=PICK,
+        order_mode=MODES,
+        wrong=st.sampled_from(({"vlan_id": 102}, {"tenant_uid": TENANTS[1]}, {"circuit_id": "pc-south"})),
+    )
+    def migration_is_ordered_wrongly(self, name: str, pick: int, order_mode: str, wrong: dict[str, Any]) -> None:
+        pushed = self.pushed()
+        self.world.migrate(name, pushed[pick % len(pushed)], order_mode=order_mode, spec="100M", **wrong)
+        for milestone in (MilestoneName.LAST_MILE_READY, MilestoneName.UID_CONFIRMED):
+            self.world.milestone(name, milestone)
 
     # Orders.
 

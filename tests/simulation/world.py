@@ -20,6 +20,7 @@ from crossport.application.ports import OutboxState, Save, SaveOutcome
 from crossport.application.relay import relay
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Milestone, Request, connection_id_for, token_of
+from crossport.domain.migration import MigrationOrder
 from crossport.domain.orders import Contract, Order, Tenant
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList
@@ -27,7 +28,8 @@ from crossport.domain.vocabulary import MilestoneName, OrderMode, RequestKind, V
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.memory_queue import MemoryQueue
 from tests.fakes.memory_store import MemoryStore
-from tests.simulation.cloud_model import CloudModel
+from tests.simulation.cloud_model import ModelPort, ModelVbr
+from tests.simulation.migrating_cloud import MigratingCloud
 from tests.simulation.oracle import PARTNER_PRICE, Deal, conforms, ledger, phases
 
 PARTNER = "1000000000000001"
@@ -37,6 +39,8 @@ STRANGER = "3000000000000003"
 REGION = "us-east-1"
 #: Circuit id to Mbit/s.
 CIRCUITS = {"pc-north": 2_000, "pc-south": 700}
+#: Commands that are carried out as soon as they can be.
+HASTY = frozenset({"create_port", "convert_vbr", "attach_vbr", "pay_port", "read_port", "update_port"})
 #: Notices of what happens once in the life of a connection.
 ONCE = frozenset({"order_refused", "provisioning_failed", "offer", "accepted", "enabled", "port_adopted", "port_gone"})
 POLICY = Policy(
@@ -112,7 +116,7 @@ class World:
         self.store = RacedStore(now=self.clock.now)
         self.queue = MemoryQueue(self.clock, ("notices", "order-replies", "billing-records"))
         self.policies, self.ids = OnePolicy(), SeededIds()
-        self.cloud = CloudModel(
+        self.cloud = MigratingCloud(
             self.clock,
             {circuit_id: (PARTNER, REGION, mbps) for circuit_id, mbps in CIRCUITS.items()},
             payment_enables=self.payment_enables,
@@ -153,8 +157,19 @@ class World:
 
     def order(self, name: str, **terms: Any) -> None:
         """An order arrives."""
-        order = Order(client_order_id=name, account_id=PARTNER, received_at=self.clock.now(), **terms)
-        ending = self._tell("order.new", f"order:{name}:{sorted(terms.items())}", name, order=order)
+        self._place("order.new", Order(**self._as_order(name, terms)), terms)
+
+    def migrate(self, name: str, vbr: ModelVbr, **terms: Any) -> None:
+        """An order for a port from a VBR arrives; what it says of the VBR is right unless ``terms`` say otherwise."""
+        said = {"circuit_id": vbr.port_id, "tenant_uid": vbr.owner_uid, "vlan_id": vbr.vlan_id, **terms}
+        self._place("order.migrate", MigrationOrder(**self._as_order(name, said), vbr_id=vbr.vbr_id), said)
+
+    def _as_order(self, name: str, terms: dict[str, Any]) -> dict[str, Any]:
+        return {"client_order_id": name, "account_id": PARTNER, "received_at": self.clock.now(), **terms}
+
+    def _place(self, kind: str, order: Order, terms: dict[str, Any]) -> None:
+        name, vbr_id = order.client_order_id, getattr(order, "vbr_id", "")
+        ending = self._tell(kind, f"order:{name}:{vbr_id}:{sorted(terms.items())}", name, order=order)
         if ending.verdict in (Verdict.APPLIED, Verdict.REJECTED) and order.connection_id not in self.deals:
             connection_id = order.connection_id
             self.deals[connection_id] = Deal(
@@ -162,6 +177,9 @@ class World:
                 account_id=PARTNER,
                 tenant_uid=order.tenant_uid,
                 token=token_of(connection_id),
+                vbr_id=vbr_id,
+                vlan_id=-1 if order.vlan_id is None else order.vlan_id,
+                circuit_id=order.circuit_id,
                 refused=ending.verdict is Verdict.REJECTED,
             )
         if ending.verdict is Verdict.APPLIED:
@@ -254,7 +272,7 @@ class World:
     def _hasty(self) -> bool:
         """Whether a create call or an adoption still waits for its turn."""
         due = (e for e in self.store.state.outbox.values() if e.state is OutboxState.DUE)
-        waiting = (e for e in due if e.row.kind in ("create_port", "pay_port", "read_port", "update_port"))
+        waiting = (e for e in due if e.row.kind in HASTY)
         return any(not e.reason.startswith("waiting:") for e in waiting)
 
     def _tell(self, name: str, content: str, client_order_id: str, **carried: Any) -> Ending:
@@ -349,6 +367,20 @@ class World:
             if port is not None and not port.deleted:
                 self._check_port_held(deal, port.circuit_id, port.vlan_id)
             self._check_net(deal)
+            if deal.vbr_id:
+                self._check_migrated(deal, port)
+
+    def _check_migrated(self, deal: Deal, port: ModelPort | None) -> None:
+        """A migration has ended on its port, and nothing of the VBR was touched on the way."""
+        vbr, stored = self.cloud.vbrs[deal.vbr_id], self.store.get(deal.connection_id)
+        assert stored is not None
+        migration = stored.connection.migration
+        assert migration is not None
+        assert migration.untouched is not False or vbr.settings, "we changed the tenant's VBR"
+        if port is None or deal.ceased or vbr.deleted or str(self.store.state.phases[deal.connection_id]) != "enabled":
+            return
+        off = vbr.vlan_id != port.vlan_id or vbr.owner_uid != port.tenant_uid
+        assert off, "the VBR was left behind"
 
     def _check_port_held(self, deal: Deal, circuit_id: str, vlan_id: int) -> None:
         if deal.port_id:
@@ -403,7 +435,8 @@ class World:
         self._check_notices()
         for deal in self.deals.values():
             port = deal.port(self.cloud)
-            over = deal.token in self.cloud.refused if port is None else port.deleted and port.listed_when_deleted
+            failed = str(state.phases[deal.connection_id]) == "failed"
+            over = failed if port is None else port.deleted and port.listed_when_deleted
             if over or (port is None and deal.withdrawn):
                 held = [h for h in state.holds.values() if h.connection_id == deal.connection_id]
                 assert not held, f"{deal.connection_id} is over and still holds {held}"
@@ -424,8 +457,11 @@ class World:
             assert happened is None or count <= happened, f"{party} was told {count} times of {kind} {cause}"
 
     def _excused(self, connection_id: str | None, kind: str) -> bool:
-        """Whether a row of this connection may still wait: its port lives, or is gone without a word."""
+        """Whether a row of this connection may still wait: its port lives, or is gone without a word; or its VBR may
+        come up again."""
         deal = self.deals.get(connection_id or "")
+        if deal is not None and kind == "convert_vbr":
+            return not self.cloud.vbrs[deal.vbr_id].deleted
         port = deal.port(self.cloud) if deal is not None else None
         return port is not None and (not port.deleted or not port.listed_when_deleted)
 

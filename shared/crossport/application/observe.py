@@ -149,11 +149,12 @@ class _Batch:
     def _unknown_port(self, number: int, one: _Input, loaded: Loaded) -> None:
         """An event whose port no connection of ours has."""
         record, meaning = one.record, one.meaning
+        stranger = record.account_id not in self._own
+        if stranger and self._store.tenant(record.account_id) is None:
+            return self._settle(number, record, Verdict.REJECTED, "unknown_account", claims=False)
         if meaning.port_id in loaded.circuits:
             return self._settle(number, record, Verdict.IGNORED, "circuit_operation", claims=True)
-        if record.account_id not in self._own:
-            if self._store.tenant(record.account_id) is None:
-                return self._settle(number, record, Verdict.REJECTED, "unknown_account", claims=False)
+        if stranger:
             if not meaning.port_id:
                 # There is nothing to read, and what a tenant says of a VBR is not kept.
                 return self._settle(number, record, Verdict.IGNORED, "unknown_vbr", claims=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from crossport.domain.connection import Connection
-from crossport.domain.facts import port_gone
+from crossport.domain.facts import PortFacts, VbrFacts, port_gone
 from crossport.domain.vocabulary import OrderMode, Party, Phase, Source
 
 _TERMINATED = frozenset({"Terminating", "Terminated"})
@@ -48,9 +48,12 @@ class _View:
         return port is not None and (port_gone(port, self.window))
 
     def ever_accepted(self) -> bool:
-        """Whether the port was ever the tenant's: seen Confirmed, or carrying a VBR, which only acceptance allows."""
+        """Whether the port was ever the tenant's: seen Confirmed, or carrying a VBR, which only acceptance allows.
+
+        The VBR of a migration is known before; it counts once it was seen on the port.
+        """
         port = self.connection.port
-        return port is not None and (port.confirmed or bool(self.connection.vbrs))
+        return port is not None and (port.confirmed or any(_was_on(vbr, port) for vbr in self.connection.vbrs))
 
     def vbr_lives(self) -> bool:
         vbr = self.connection.accepted_vbr(self.window)
@@ -58,6 +61,10 @@ class _View:
             return self.connection.attested_at is not None and not self.connection.live_vbrs(self.window)
         # A create event does not mention the status; an unknown one matches no rule.
         return vbr.status.current in (None, VBR_UP)
+
+
+def _was_on(vbr: VbrFacts, port: PortFacts) -> bool:
+    return port.port_id in vbr.port_id.values()
 
 
 def suspension(connection: Connection, window: timedelta) -> Suspension | None:

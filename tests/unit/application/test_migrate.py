@@ -12,7 +12,7 @@ from crossport.domain.connection import Migration, Request
 from crossport.domain.migration import MigrationOrder
 from crossport.domain.vocabulary import OrderMode, Phase, RequestKind
 from tests.fakes.memory_cloud import LOST_ANSWER, LOST_REQUEST, THROTTLED
-from tests.fakes.partner_world import CIRCUIT, GATES, PARTNER, TENANT, VLAN, PartnerWorld
+from tests.fakes.partner_world import CIRCUIT, GATES, PARTNER, POLICY, TENANT, VLAN, PartnerWorld
 
 NEIGHBOUR = "9000000000000009"
 
@@ -271,3 +271,12 @@ def test_a_refused_migration_holds_nothing_and_is_told_all_reasons(
     assert migrate(world, pushed(world), **changes) == f"rejected:{reasons[0]}"
     assert [refusal.code for refusal in world.connection().refusals] == reasons
     assert world.circuit().held_mbps == 0
+
+
+def test_a_vbr_that_is_not_shown_yet_is_waited_for_as_long_as_lists_may_lag(world: PartnerWorld) -> None:
+    migrate(world, "vbr-unknown")
+    world.relay()
+    assert ended(world, "convert_vbr") == ("due", "waiting:vbr_shown")
+    world.clock.advance(POLICY.consistency_window)
+    world.settled()
+    assert ended(world, "convert_vbr") == ("failed", "vbr_not_found")

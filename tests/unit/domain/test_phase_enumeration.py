@@ -98,7 +98,7 @@ def _gave_up(case: Case) -> bool:
 
 def _the_tenants(case: Case) -> bool:
     """Whether the port ever was more than an offer; nobody can hang a VBR on a port that he has not accepted."""
-    return case.acceptance in {"accepted", "deleted accepted"} or case.vbr != "none"
+    return case.acceptance in {"accepted", "deleted accepted"} or case.vbr not in {"none", "on the circuit"}
 
 
 def _over(case: Case) -> bool:

@@ -100,6 +100,9 @@ def _prepared(desk: Desk, task: Task, migration: Migration) -> Done | None:
     """Everything before the call; how the turn ends when the VBR is not the one that was ordered, or not up yet."""
     leased, connection = task.leased, task.connection
     read = _read(desk, connection, migration)
+    if read.vbr is None and read.date < connection.created_at + task.policy.consistency_window:
+        # A list may lag behind a VBR that was made right before its order.
+        return desk.wait(leased, "waiting:vbr_shown")
     refusal = vbr_as_ordered(
         read.vbr,
         migration,
