@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
 _MARK = "-- name: "
+#: A package is unpacked wherever it runs; importlib.resources would cost a cold start more than the reading does.
+_FOLDER = Path(__file__).parent
 
 
 @cache
 def queries_of(engine: str) -> Mapping[str, str]:
     """Every statement of an engine (``sqlite``), by name, comments removed."""
-    folder = files(__package__) / "sql"
+    folder = _FOLDER / "sql"
     found: dict[str, str] = {}
     for place in (folder, folder / engine):
         mine: dict[str, str] = {}
@@ -37,7 +39,7 @@ def schema_of(engine: str, revision: str) -> tuple[str, ...]:
 
     A statement ends with the line that ends in a semicolon; there are no triggers.
     """
-    text = (files(__package__) / "schema" / engine / f"{revision}.sql").read_text(encoding="utf-8")
+    text = (_FOLDER / "schema" / engine / f"{revision}.sql").read_text(encoding="utf-8")
     statements, lines = [], []
     for line in _without_comments(text):
         lines.append(line)
