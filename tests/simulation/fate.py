@@ -25,6 +25,8 @@ class Blow(Enum):
     UNKNOWN_COMMIT = "unknown_commit"
     #: Another worker acts between two calls of this one.
     RIVAL = "rival"
+    #: The worker is held up for longer than its lease, and another one does its work meanwhile.
+    STALL = "stall"
 
 
 def _nobody() -> None:
@@ -42,13 +44,18 @@ class Fate:
     blow: Blow | None = None
     #: The step, counted from 1.
     at: int = 0
+    #: What a step's name must hold to be counted.
+    place: str = ""
     rival: Callable[[], None] = _nobody
+    stall: Callable[[], None] = _nobody
     #: Told where a blow fell, before it falls.
     struck: Callable[[str], None] = lambda where: None
     passed: int = 0
 
     def step(self, where: str) -> None:
         """The worker comes by. Raises Died, or what an outage of that port raises."""
+        if self.place not in where:
+            return
         self.passed += 1
         blow = self.blow
         if blow is None or self.passed < self.at or not _can_fall(blow, where):
@@ -57,6 +64,8 @@ class Fate:
         self.struck(f"{blow.value}@{where}")
         if blow is Blow.RIVAL:
             self.rival()
+        elif blow is Blow.STALL:
+            self.stall()
         elif blow is Blow.DEATH:
             raise Died(where)
         else:
@@ -88,6 +97,8 @@ class Watched:
 def _can_fall(blow: Blow, where: str) -> bool:
     if blow is Blow.RIVAL:
         return where.startswith("call:store.")
+    if blow is Blow.STALL:
+        return where.startswith("call:")
     if blow is Blow.UNKNOWN_COMMIT:
         return where == "committed"
     # The cloud has faults of its own (tests/fakes/faults.py); a statement either fails or is done.

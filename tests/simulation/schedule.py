@@ -14,6 +14,7 @@ from crossport.application.actiontrail import CloudRecord
 from crossport.application.bill import UsageReading
 from crossport.application.errors import CloudCallError
 from crossport.application.order_input import OrderMessage
+from crossport.application.relay import LEASE
 from crossport.domain.connection import Milestone, Request, connection_id_for
 from crossport.domain.orders import Order
 from crossport.domain.vocabulary import MilestoneName, OrderMode, RequestKind
@@ -35,9 +36,18 @@ from tests.simulation.world import CIRCUITS, PARTNER, REGION, STRANGER, TENANTS
 #: How much of all events is lost for good.
 LOSS = 0.1
 #: How often something befalls a worker, and how often a cloud call fails.
-BLOWS, FAULTS = 0.3, 0.12
+BLOWS, FAULTS = 0.5, 0.25
 _FAULTS = (THROTTLED, UNAVAILABLE, ANSWER_LOST_IN_5XX, LOST_REQUEST, LOST_ANSWER, NO_PRIVILEGE)
-_BLOWS = (Blow.DEATH, Blow.DEATH, Blow.OUTAGE, Blow.UNKNOWN_COMMIT, Blow.RIVAL)
+_BLOWS = (Blow.DEATH, Blow.DEATH, Blow.OUTAGE, Blow.UNKNOWN_COMMIT)
+#: Where a blow hurts most, and how often it is aimed there: between a load and its save, a send and its note.
+_PLACES = {
+    Blow.DEATH: ("committed", "committed", "done:queue.send", "done:cloud.", "done:mail.", "call:store."),
+    Blow.OUTAGE: ("commit", "call:store.", "call:queue.send", "done:queue.send", "done:mail."),
+    Blow.UNKNOWN_COMMIT: ("committed",),
+    Blow.RIVAL: ("call:store.save", "call:store.save", "call:store.record", "call:store."),
+    Blow.STALL: ("call:cloud.", "call:store.save", "call:store.finish", "call:queue.send"),
+}
+AIMED = 0.7
 _FUNCTIONS = ("orders", "port_events", "notices", "billing")
 #: How often time jumps, and how far.
 JUMPS, JUMP = 0.04, timedelta(hours=48)
@@ -84,6 +94,7 @@ class Schedule:
             lag=choose.choice((timedelta(0), LAG)),
         )
         self._numbers = 0
+        self._in_hand: list[Mail] = []
         self._blows = 0
 
     def play(self) -> None:
@@ -91,10 +102,11 @@ class Schedule:
         stage = self.stage
         for number in range(self.random.choice((1, 1, 1, 2, 2, 3))):
             self._order(f"order-{number}")
-        for _ in range(self.random.randrange(12, 30)):
+        for _ in range(self.random.randrange(10, 26)):
             stage.advance(JUMP if self.random.random() < JUMPS else timedelta(seconds=self.random.randrange(1, 90)))
             self._step()
             self._events_are_on_their_way()
+        self._last_round()
         self._quiet()
         check_inputs(stage)
         if self.seed % LONG:
@@ -121,13 +133,14 @@ class Schedule:
             (4, self._relay_runs),
             (1, lambda: self.stage.ledger_is_sealed(self._fate())),
             (4, self._party_acts),
-            (1, self._something_is_asked),
+            (2, self._something_is_asked),
             (1, self._port_is_read),
         ]
         self.random.choices([act for _, act in acts], [weight for weight, _ in acts])[0]()
 
     def _function_is_invoked(self) -> None:
         batch = self._batch(_FUNCTIONS)
+        self._in_hand = batch
         if batch:
             self.stage.take_mail(batch, self._fate(rivals=batch[0].function != "notices"))
 
@@ -138,25 +151,35 @@ class Schedule:
             return []
         first = self.random.choice(waiting)
         same = [mail for mail in waiting if mail.function == first.function]
-        return self.random.sample(same, min(len(same), self.random.choice((1, 1, 2, 4))))
+        return self.random.sample(same, min(len(same), self.random.choice((1, 2, 4))))
 
     def _relay_runs(self) -> None:
         if self.random.random() < FAULTS:
             faults = [None, self.random.choice(_FAULTS)]
             self.stage.cloud.faults.extend(faults[self.random.randrange(2) :])
-        self.stage.relay_runs(self._fate(), timer=self.random.random() < 0.2)
+        self.stage.relay_runs(self._fate(stalls=True), timer=self.random.random() < 0.2)
 
-    def _fate(self, *, rivals: bool = True) -> Fate:
+    def _fate(self, *, rivals: bool = True, stalls: bool = False) -> Fate:
         """What befalls the next worker, if anything."""
         if self.random.random() >= BLOWS:
             return Fate()
-        blow = self.random.choice(_BLOWS if rivals else _BLOWS[:-1])
+        blow = self.random.choice([*_BLOWS, *([Blow.RIVAL] * 2 if rivals else []), *([Blow.STALL] if stalls else [])])
+        place, at = "", int(2 ** self.random.uniform(0, 8))
+        if self.random.random() < AIMED:
+            place, at = self.random.choice(_PLACES[blow]), self.random.choice((1, 1, 2, 3, 5, 8, 13))
         self._blows += 1
-        return Fate(blow=blow, at=int(2 ** self.random.uniform(0, 8)), rival=self._rival_acts)
+        return Fate(blow=blow, at=at, place=place, rival=self._rival_acts, stall=self._held_up)
+
+    def _held_up(self) -> None:
+        """The relay stands still until its lease has ended, and another one comes by."""
+        self.stage.advance(LEASE + timedelta(seconds=1))
+        self.stage.relay_runs(self._fate(rivals=False))
 
     def _rival_acts(self) -> None:
-        batch = self._batch(("orders", "port_events", "billing"))
-        if batch and self.random.random() < 0.7:
+        twins = [mail for mail in self.stage.mail if any(mail.what is one.what for one in self._in_hand)]
+        orders = [mail for mail in self.stage.mail if mail.function == "orders"]
+        batch = twins or orders[:1] if self.random.random() < 0.5 else self._batch(("port_events", "orders", "billing"))
+        if batch and batch[0].function != "notices" and self.random.random() < 0.7:
             self.stage.take_mail(batch, self._fate(rivals=False))
         else:
             self.stage.relay_runs(self._fate(rivals=False))
@@ -179,6 +202,16 @@ class Schedule:
         digest = hashlib.sha256(record.digest.encode()).hexdigest()
         return replace(record, digest=digest, at=record.at + timedelta(days=400))
 
+    def _last_round(self) -> None:
+        """A sweep, and everything that follows from it, under fire once more."""
+        self.stage.advance(timedelta(minutes=6))
+        self._port_is_read()
+        self.stage.relay_runs(self._fate(stalls=True))
+        self.stage.ledger_is_sealed(self._fate())
+        self._function_is_invoked()
+        self.stage.relay_runs(self._fate(stalls=True))
+        self._events_are_on_their_way()
+
     def _quiet(self) -> None:
         """The end of all blows: orders and readings always arrive in the end, events half of the time."""
         stage = self.stage
@@ -195,10 +228,10 @@ class Schedule:
             client_order_id=name,
             account_id=PARTNER,
             received_at=self.stage.clock.now(),
-            circuit_id=self.random.choice(sorted(CIRCUITS)),
+            circuit_id=self.random.choice(("pc-south", "pc-south", "pc-north")),
             tenant_uid=self.random.choice((*TENANTS[:2], *TENANTS[:2], TENANTS[2])),
             spec=self.random.choice(("100M", "200M", "500M")),
-            vlan_id=self.random.choice((100, 100, 101, None, 0)),
+            vlan_id=self.random.choice((100, 100, 101, 102, None, 0)),
             order_mode=str(self.random.choice(list(OrderMode))),
         )
         message = self._message("order.new", repr(order), name, order=order)
@@ -216,7 +249,7 @@ class Schedule:
         name = f"order-{self.random.randrange(2)}"
         if self.random.random() < 0.4:
             return self._reading(name)
-        kinds = (RequestKind.CHANGE_SPEC, RequestKind.CHANGE_VLAN, RequestKind.CEASE, RequestKind.CANCEL)
+        kinds = (*RequestKind, RequestKind.CANCEL)
         kind = self.random.choice(kinds)
         wanted: dict[str, Any] = {"forced": self.random.choice(("", "agreed by telephone"))}
         if kind is RequestKind.CHANGE_SPEC:

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any
@@ -22,7 +22,7 @@ from crossport.application.expire_orders import expire_orders
 from crossport.application.observe import observe
 from crossport.application.order_input import OrderMessage
 from crossport.application.place_order import place_orders
-from crossport.application.ports import Message, OutboxState
+from crossport.application.ports import Completion, Message, OutboxRow, OutboxState
 from crossport.application.relay import Report, relay
 from crossport.application.send_notices import NoticeContext, NoticeRequest, send_notices
 from crossport.domain.connection import expiry_id, token_of
@@ -37,7 +37,7 @@ from tests.simulation.world import PARTNER, TENANTS, World
 #: How much of all mail comes twice.
 DUPLICATES = 0.2
 #: Steps after which what a worker has sent is noted.
-_NOTED = frozenset({"done:store.finish", "done:store.save", "done:store.record"})
+_NOTED = frozenset({"done:store.finish", "done:store.save", "done:store.record", "done:store.receipt"})
 
 
 @dataclass(eq=False)
@@ -85,8 +85,10 @@ class Worker:
         #: What it has sent and not noted yet.
         self.in_hand: set[str] = set()
         self._stage = stage
+        #: Whether it was held up for longer than its lease.
+        self.late = False
         self._inner = stage.engine.open(self._step)
-        self.store: Any = Watched(self._inner, "store", self._step)
+        self.store: Any = Watched(_Leases(self._inner, self), "store", self._step)
         self.cloud: Any = Watched(stage.cloud, "cloud", self._step)
         self.queue: Any = Watched(_Hand(self, "queue"), "queue", self._step)
         self.mail: Any = Watched(_Hand(self, "mail"), "mail", self._step)
@@ -100,6 +102,10 @@ class Worker:
         self.in_hand.add(what.key)
         return self._stage.mail_server.send(where, what)
 
+    def holds(self, completion: Completion) -> bool:
+        """Whether the lease that a completion names is still that of its row."""
+        return bool(self._stage.store.state.outbox[completion.key].lease == completion.lease)
+
     def leave(self) -> None:
         """It is gone."""
         self._stage.engine.leave(self._inner)
@@ -108,6 +114,24 @@ class Worker:
         if where in _NOTED:
             self.in_hand.clear()
         self.fate.step(where)
+
+
+class _Leases:
+    """A store that is asked whether a worker who was held up ends what another one has taken over."""
+
+    def __init__(self, behind: Any, worker: Worker) -> None:
+        self._behind = behind
+        self._worker = worker
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._behind, name)
+
+    def finish(self, completion: Completion, *, at: datetime) -> bool:
+        """See ``application.ports.Store``."""
+        lost = self._worker.late and not self._worker.holds(completion)
+        ended: bool = self._behind.finish(completion, at=at)
+        assert not (lost and ended), f"{completion.key} was ended under a lease that was lost"
+        return ended
 
 
 class _Hand:
@@ -180,14 +204,19 @@ class Stage(World):
         except CrossportError as error:
             # The function's frame answers ``retry``.
             self.log.append(f"{name}: {error.code}")
-        worker.fate = Fate()
+        worker.fate, worker.late = Fate(), False
         worker.in_hand.clear()
         self._idle.append(worker)
         return answer
 
     def _struck(self, name: str, where: str, worker: Worker) -> None:
         self.log.append(f"{name}: {where}")
-        if not where.startswith(Blow.RIVAL.value):
+        if where.startswith(Blow.STALL.value):
+            worker.late = True
+            # Whatever it has taken may be sent by the other worker and, when it wakes up, by itself.
+            held = (entry.row for entry in self.store.state.outbox.values() if entry.lease is not None)
+            self.excused.update(body_of(row) for row in held if row.target != "cloud")
+        elif not where.startswith(Blow.RIVAL.value):
             self.excused.update(worker.in_hand)
 
     def take_mail(self, batch: Sequence[Mail], fate: Fate | None = None) -> None:
@@ -296,6 +325,11 @@ class Stage(World):
                 circuit_id=order.circuit_id,
                 refused=refused,
             )
+
+
+def body_of(row: OutboxRow) -> str:
+    """What the relay sends for a row."""
+    return json.dumps(row.payload, sort_keys=True, ensure_ascii=False)
 
 
 def notice_of(body: str) -> NoticeRequest:
