@@ -72,6 +72,8 @@ def stage() -> None:
     for stale in set((STAGE / "src").rglob("*.py")) - written:
         stale.unlink()
         (STAGE / "mutants" / stale.relative_to(STAGE)).unlink(missing_ok=True)
+    # Which tests reach which function is asked anew: a test that was edited has kept its name.
+    (STAGE / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     for name in BESIDE:
         for copy in (STAGE / name, STAGE / "mutants" / name):
             if copy.is_dir():

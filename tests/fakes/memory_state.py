@@ -156,15 +156,17 @@ class Transaction:
         self._step("insert_outbox")
         self.state.outbox.setdefault(row.key, OutboxEntry(row=row, created_at=at))
 
-    def finish(self, completion: Completion) -> bool:
-        """End a leased row's turn, if the lease still is this one."""
+    def finish(self, completion: Completion, at: datetime) -> bool:
+        """End a leased row's turn, if the lease still is this one; due at once where its connection has moved on."""
         self._step("finish_outbox")
         entry = self.state.outbox.get(completion.key)
         if entry is None or entry.lease != completion.lease or entry.state is not OutboxState.DUE:
             return False
+        stored = self.state.connections.get(entry.row.connection_id or "")
+        moved_on = completion.seen is not None and stored is not None and stored.version > completion.seen
         self.state.outbox[completion.key] = replace(
             entry,
-            row=replace(entry.row, not_before=completion.not_before),
+            row=replace(entry.row, not_before=at if moved_on else completion.not_before),
             state=completion.state,
             reason=completion.reason,
             lease=None,
@@ -189,6 +191,8 @@ class Transaction:
             self._insert_record(record, connection_id, save.at)
         for wanted in save.outbox:
             self.insert_outbox(wanted, save.at)
+        if save.wakes:
+            self._wake(save)
         for finding in save.findings:
             self._step("insert_finding")
             self.state.findings.setdefault(f"{connection_id}:{finding.code}:{finding.subject}", finding)
@@ -214,7 +218,7 @@ class Transaction:
                 raise IntegrityConflictError(f"port {connection.port_id} belongs to {other_id}")
         state.connections[connection.connection_id] = Stored(connection=connection, version=(save.version or 0) + 1)
         state.phases[connection.connection_id] = save.phase
-        return save.completion is None or self.finish(save.completion)
+        return save.completion is None or self.finish(replace(save.completion, seen=None), save.at)
 
     def _swap_circuit(self, circuit: Circuit) -> bool:
         self._step("swap_circuit")
@@ -225,6 +229,16 @@ class Transaction:
             known, held_mbps=circuit.held_mbps, vlan_bitmap=circuit.vlan_bitmap, version=known.version + 1
         )
         return True
+
+    def _wake(self, save: Save) -> None:
+        """What waited for the connection to move on is due."""
+        self._step("wake_outbox")
+        for key, entry in self.state.outbox.items():
+            mine = entry.row.connection_id == save.connection.connection_id and entry.state is OutboxState.DUE
+            own = save.completion is not None and save.completion.key == key
+            put_off = entry.row.not_before is not None and entry.row.not_before > save.at
+            if mine and not own and put_off and entry.reason.startswith(("waiting:", "too_early:")):
+                self.state.outbox[key] = replace(entry, row=replace(entry.row, not_before=save.at))
 
     def _release(self, hold: Hold, at: datetime) -> None:
         self._step("release_hold")

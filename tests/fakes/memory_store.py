@@ -168,7 +168,7 @@ class MemoryStore:
 
     def finish(self, completion: Completion, *, at: datetime) -> bool:
         with self._writing() as transaction:
-            return transaction.finish(completion)
+            return transaction.finish(completion, at)
 
     def receipt(self, *, key: str, channel: str, recipient: str, at: datetime, reference: str) -> bool:
         if self.has_receipt(key, channel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 
 from crossport.adapters.migrations import migrate
 from crossport.adapters.store import document, observations
+from crossport.adapters.store.postgresql import PostgresqlStore
 from crossport.adapters.store.rows import circuit_of, hold_of, tenant_of, time_of
 from crossport.adapters.store.sqlite import SqliteStore
 from crossport.application.ports import InputRow, OutboxRow, OutboxState, Store, Stored, Unrouted
@@ -93,40 +95,89 @@ class SqliteEngineUnderTest:
         shutil.rmtree(self._folder)
 
 
+class PostgresqlEngineUnderTest:
+    """The real store on the one database of this process's server, emptied first."""
+
+    def __init__(self, now: Now) -> None:
+        self._now = now
+        self._url = _postgresql()
+        self.whole = _ReadablePostgresql(self._url, now)
+        self._open: list[PostgresqlStore] = [self.whole]
+
+    def open(self, step: Step) -> Store:
+        store = PostgresqlStore(self._url, now=self._now)
+        stepwise_postgresql(store, step)
+        self._open.append(store)
+        return store
+
+    def leave(self, store: Store) -> None:
+        assert isinstance(store, PostgresqlStore)
+        self._open.remove(store)
+        store.close()
+
+    def remove(self) -> None:
+        for store in self._open:
+            store.close()
+
+
 #: Name to engine; a schedule names the one that it runs on.
-ENGINES: dict[str, Callable[[Now], Engine]] = {"memory": MemoryEngine, "sqlite": SqliteEngineUnderTest}
+ENGINES: dict[str, Callable[[Now], Engine]] = {
+    "memory": MemoryEngine,
+    "sqlite": SqliteEngineUnderTest,
+    "postgresql": PostgresqlEngineUnderTest,
+}
 
 
 class Stepwise:
     """A connection whose every statement is a step, before and after; a commit that happened is ``committed``."""
 
-    def __init__(self, behind: Any, step: Step) -> None:
+    def __init__(self, behind: Any, step: Step, *, alone_commits: bool) -> None:
         self._behind = behind
         self._step = step
+        #: Whether a statement outside a transaction commits by itself and is a step of its own.
+        self._alone_commits = alone_commits
+        self._within = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._behind, name)
 
-    def execute(self, statement: str, parameters: Any = ()) -> Any:
+    def execute(self, statement: str, *parameters: Any, **named: Any) -> Any:
         word = statement.lstrip()[:24].partition("\n")[0].rstrip()
-        if word == "ROLLBACK":
+        if word.startswith("ROLLBACK"):
             # A dead worker's transaction is rolled back by the engine, not by the worker.
-            return self._behind.execute(statement, parameters)
-        self._step("commit" if word == "COMMIT" else word)
-        cursor = self._behind.execute(statement, parameters)
-        self._step("committed" if word == "COMMIT" else f"{word} done")
+            self._within = self._within and word != "ROLLBACK"
+            return self._behind.execute(statement, *parameters, **named)
+        commits = word == "COMMIT" or (self._alone_commits and not self._within and not word.startswith("BEGIN"))
+        self._step("commit" if commits else word)
+        cursor = self._behind.execute(statement, *parameters, **named)
+        self._within = word.startswith("BEGIN") or (self._within and word != "COMMIT")
+        self._step("committed" if commits else f"{word} done")
         return cursor
 
 
 def stepwise(store: SqliteStore, step: Step) -> None:
     """Have every statement of a store told."""
-    engine: Any = store._engine
-    engine._connection = Stepwise(engine._connection, step)
+    engine: Any = store._sqlite
+    engine._connection = Stepwise(engine._connection, step, alone_commits=False)
+
+
+def stepwise_postgresql(store: PostgresqlStore, step: Step) -> None:
+    """Have every statement of a store told, each of which is a transaction unless it stands in one."""
+    engine: Any = store._postgresql
+    connected = engine._connected
+
+    def told() -> Any:
+        connection = connected()
+        if not isinstance(connection, Stepwise):
+            connection = engine._connection = Stepwise(connection, step, alone_commits=True)
+        return connection
+
+    engine._connected = told
 
 
 def unflushed(store: SqliteStore) -> None:
     """Spare the flushes where no process is killed."""
-    store._engine._connection.execute("PRAGMA synchronous=OFF")
+    store._sqlite._connection.execute("PRAGMA synchronous=OFF")
 
 
 class _ReadableSqlite(SqliteStore):
@@ -140,13 +191,26 @@ class _ReadableSqlite(SqliteStore):
     @property
     def state(self) -> State:
         """What is kept now; read anew after every commit of anybody's."""
-        connection: sqlite3.Connection = self._engine._connection
+        connection: sqlite3.Connection = self._sqlite._connection
         (version,) = connection.execute("PRAGMA data_version").fetchone()
         changes = connection.total_changes
         mark = (version, changes)
         if self._seen is None or self._seen[0] != mark:
             self._seen = mark, state_of(lambda statement: connection.execute(statement).fetchall())
         return self._seen[1]
+
+
+class _ReadablePostgresql(PostgresqlStore):
+    """The same on PostgreSQL."""
+
+    def __init__(self, url: str, now: Now) -> None:
+        super().__init__(url, now=now)
+
+    @property
+    def state(self) -> State:
+        """What is kept now."""
+        connection: Any = self._postgresql._connected()
+        return state_of(lambda statement: connection.execute(statement).fetchall())
 
 
 def state_of(rows: Callable[[str], list[Any]]) -> State:
@@ -265,3 +329,24 @@ def _template() -> Path:
     path = Path(tempfile.mkdtemp(prefix="crossport-template-")) / "empty.db"
     migrate(f"sqlite:///{path}")
     return path
+
+
+@cache
+def _server() -> tuple[Any, str]:
+    """One server for this process, with one migrated database."""
+    from tests.postgresql_server import PostgresServer
+
+    server = PostgresServer()
+    atexit.register(server.remove)
+    server.start()
+    name = server.create_database()
+    migrate(server.url(name))
+    return server, name
+
+
+def _postgresql() -> str:
+    """The URL of the process's own database, empty."""
+    server, name = _server()
+    server.empty(name)
+    url: str = server.url(name)
+    return url

@@ -102,7 +102,7 @@ def _held_twice(patch: pytest.MonkeyPatch) -> None:
 
     def without_index(self: SqliteStore, *args: Any, **named: Any) -> None:
         opened(self, *args, **named)
-        self._engine._connection.execute("DROP INDEX IF EXISTS vlan_hold_live")
+        self._sqlite._connection.execute("DROP INDEX IF EXISTS vlan_hold_live")
 
     patch.setattr(SqliteStore, "__init__", without_index)
 
@@ -201,7 +201,7 @@ def _completion_apart(patch: pytest.MonkeyPatch) -> None:
     def apart(self: MemoryStore, saves: Sequence[Save]) -> Sequence[SaveOutcome]:
         for save in saves:
             if save.completion is not None:
-                finish(self, save.completion, at=save.at)
+                finish(self, replace(save.completion, seen=None), at=save.at)
         return save_all(self, [replace(save, completion=None) for save in saves])
 
     patch.setattr(MemoryStore, "save", apart)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from crossport.domain.connection import Connection, Refusal, Terms
+from crossport.domain.connection import Connection, Migration, Refusal, Request, Terms
 from crossport.domain.decide import conclude, decide
-from crossport.domain.effects import Command, Effect, Notice, effects_of, moot
+from crossport.domain.effects import Command, Effect, Notice, effects_of, moot, too_early
 from crossport.domain.observation import Observation
-from crossport.domain.vocabulary import OrderMode, Origin, Party, Source
-from tests.unit.domain.examples import NOW, POLICY, VLAN, connection, port_read, port_seen, vbr_read, vbr_seen
+from crossport.domain.phase import phase_of
+from crossport.domain.vocabulary import Flow, OrderMode, Origin, Party, Phase, Presence, RequestKind, Source
+from tests.unit.domain.examples import NOW, POLICY, STRANGER, VLAN, connection, port_read, port_seen, vbr_read, vbr_seen
 
 END = NOW + timedelta(days=30)
 
@@ -40,7 +41,19 @@ def effect(kind: str, known: Connection, contains: str = "") -> Effect:
     return found
 
 
+def partner_paid(hours: float = 0, **fields: Any) -> Observation:
+    mode = str(OrderMode.PARTNER_PAYS)
+    return port_read(at(hours), **{"acceptance": "Confirmed", "order_mode": mode, **fields})
+
+
 FAILED = Refusal(code="cloud_refused", message="the cloud refused")
+PARTNER_PAYS = Terms(spec="100M", vlan_id=VLAN, order_mode=OrderMode.PARTNER_PAYS)
+MIGRATION = Migration(vbr_id="vbr-1", bandwidth_mbps=100)
+MOVING = connection(flow=Flow.MIGRATION, migration=MIGRATION)
+CHANGE = Request(request_id="CR-1", kind=RequestKind.CHANGE_SPEC, at=NOW, actor="noc", spec="200M")
+#: Two reads of the port without the VBR.
+UNSEEN = [vbr_seen(at(n), presence=Presence.NOT_LISTED) for n in (2, 3)]
+CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +67,20 @@ FAILED = Refusal(code="cloud_refused", message="the cloud refused")
         ("enabled", "", after(running()), None),
         ("enabled", "", after(running(), port_seen(at(1), acceptance="Deleted")), "phase_is_released"),
         ("active", "", after(running(), vbr_read()), None),
-        ("active", "", after(running(), vbr_read(), vbr_seen(at(1), deleted=True)), "phase_is_enabled"),
+        ("active", "", after(running(), vbr_read(), vbr_seen(at(1), deleted=True)), "vbr_gone"),
+        (
+            "active",
+            "",
+            after(running(), vbr_read(), running(1, business_status="SecurityLocked")),
+            "wait:phase_is_suspended",
+        ),
+        ("active", "vbr-2", after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2")), "wait:other_vbr"),
+        (
+            "active",
+            "vbr-2",
+            after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2"), vbr_seen(at(2), deleted=True)),
+            None,
+        ),
         ("suspended", "", after(running(business_status="FinancialLocked")), None),
         ("suspended", "", after(running(business_status="FinancialLocked"), running(1)), "not_suspended_any_more"),
         (
@@ -65,6 +91,13 @@ FAILED = Refusal(code="cloud_refused", message="the cloud refused")
         ),
         ("suspended", "", after(running(status="Terminated")), None),
         ("resumed", "", after(running(business_status="FinancialLocked"), running(1)), None),
+        (
+            "suspended",
+            "",
+            after(running(status="Terminated"), running(1), vbr_read(), *UNSEEN),
+            "not_suspended_any_more",
+        ),
+        ("resumed", "", after(running(status="Terminated"), running(1), vbr_read(), *UNSEEN), None),
         (
             "resumed",
             "",
@@ -80,20 +113,211 @@ FAILED = Refusal(code="cloud_refused", message="the cloud refused")
             after(running(end_time=END), running(1, end_time=at(999))),
             "superseded",
         ),
+        (
+            "paid_until",
+            f"{END.isoformat()}:1",
+            after(running(end_time=END), running(1, end_time=at(999)), running(2, end_time=END)),
+            "superseded",
+        ),
+        (
+            "paid_until",
+            f"{END.isoformat()}:2",
+            after(running(end_time=END), running(1, end_time=at(999)), running(2, end_time=END)),
+            None,
+        ),
+        (
+            "resumed",
+            "Normal",
+            after(running(business_status="FinancialLocked"), running(1, status="Terminated")),
+            "wait:not_resumed",
+        ),
+        (
+            "resumed",
+            "Normal",
+            after(running(business_status="FinancialLocked"), running(1), running(2, business_status="Odd")),
+            "wait:not_resumed",
+        ),
+        (
+            "suspended",
+            "FinancialLocked:1",
+            after(
+                running(business_status="FinancialLocked"), running(1), running(2, business_status="FinancialLocked")
+            ),
+            "superseded",
+        ),
+        ("offer", "", after(port_read(), port_seen(at(1), status="Canceled")), "wait:phase_is_declined"),
+        ("offer", "", after(port_read(), withdrawn_at=at(1)), "withdrawn"),
+        ("offer", "", after(port_read(vlan_id=VLAN + 1)), "wait:violation:wrong_port_vlan"),
+        ("enabled", "", after(running(), cease_recorded_at=at(1)), "wait:phase_is_releasing"),
         ("violation", "", after(running(), vbr_read(vlan_id=VLAN + 1)), None),
-        ("violation", "", after(running(), vbr_read(vlan_id=VLAN + 1), vbr_read(at(1))), "cleared"),
+        ("violation", "vbr-1:2", after(running(), vbr_read(vlan_id=VLAN + 1), vbr_read(at(1))), "wait:no_violation"),
         ("create_port", "", connection(), None),
         ("create_port", "", after(port_read()), "port_exists"),
         ("create_port", "", connection(failure=FAILED), "phase_is_failed"),
+        ("convert_vbr", "", MOVING, None),
+        ("convert_vbr", "", after(port_read(), flow=Flow.MIGRATION, migration=MIGRATION), "port_exists"),
+        ("attach_vbr", "", after(running(), flow=Flow.MIGRATION, migration=MIGRATION), None),
+        (
+            "attach_vbr",
+            "",
+            after(running(), port_seen(at(1), acceptance="Deleted"), flow=Flow.MIGRATION, migration=MIGRATION),
+            "phase_is_released",
+        ),
+        ("update_port", "", after(running(), requests=(CHANGE,)), None),
+        ("update_port", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "wait:phase_is_releasing"),
+        ("spec_change", "", after(running(), requests=(CHANGE,)), None),
+        ("spec_change", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "wait:phase_is_releasing"),
+        ("cease", "", after(running(), requests=(CEASE,), cease_recorded_at=NOW), None),
+        ("cease", "", after(running(), requests=(CEASE,)), "wait:phase_is_enabled"),
+        ("pay_port", "", after(partner_paid(), terms=PARTNER_PAYS), None),
+        ("pay_port", "", after(partner_paid(), partner_paid(1, status="Enabled"), terms=PARTNER_PAYS), "already_paid"),
+        (
+            "pay_port",
+            "",
+            after(partner_paid(), partner_paid(1, business_status="FinancialLocked"), terms=PARTNER_PAYS),
+            "wait:phase_is_suspended",
+        ),
         ("provisioning_failed", "", connection(failure=FAILED), None),
         ("port_gone", "", after(running(), port_seen(at(1), acceptance="Deleted")), None),
     ],
 )
-def test_what_is_moot_says_why(kind: str, contains: str, known: Connection, reason: str | None) -> None:
-    assert moot(effect(kind, known, contains), known, POLICY) == reason
+def test_what_is_moot_and_what_must_wait_says_why(
+    kind: str, contains: str, known: Connection, reason: str | None
+) -> None:
+    one = effect(kind, known, contains)
+    early = too_early(one, known, POLICY)
+    assert (moot(one, known, POLICY) or (early and f"wait:{early}")) == reason
 
 
-PARTNER_PAYS = Terms(spec="100M", vlan_id=VLAN, order_mode=OrderMode.PARTNER_PAYS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"refusals": (FAILED,)},
+        {"failure": FAILED},
+        {"withdrawn_at": NOW},
+        {"intended_at": None},
+        {"failure": FAILED, "withdrawn_at": NOW},
+    ],
+)
+@pytest.mark.parametrize("kind", ["create_port", "convert_vbr"])
+def test_a_port_is_made_in_the_phase_provisioning_alone(kind: str, changes: dict[str, Any]) -> None:
+    """A create call that slipped through after a withdrawal would push a port that nobody wants any more."""
+    wanted, known = connection(), connection(**changes)
+    create = Command(key="conn-1:create", kind=kind, connection_id="conn-1")
+    assert moot(create, wanted, POLICY) is None
+    assert moot(create, known, POLICY) == f"phase_is_{phase_of(known, POLICY.consistency_window)}"
+    assert phase_of(known, POLICY.consistency_window) is not Phase.PROVISIONING
+
+
+def test_a_violation_that_comes_back_is_told_again_and_its_old_notice_is_superseded() -> None:
+    told: list[str] = []
+    known = after(running(), vbr_read())
+    for hours, vlan_id in enumerate((VLAN + 1, VLAN, VLAN + 1, VLAN), 1):
+        known = decide(known, [vbr_read(at(hours), vlan_id=vlan_id)], POLICY).connection
+        told += [
+            one.key
+            for one in effects_of(known, POLICY)
+            if one.kind == "violation" and moot(one, known, POLICY) is None and too_early(one, known, POLICY) is None
+        ]
+    assert told == ["conn-1:violation:wrong_vlan:vbr-1:2:partner", "conn-1:violation:wrong_vlan:vbr-1:4:partner"]
+
+
+def test_what_was_told_of_a_port_is_moot_where_there_is_none() -> None:
+    assert moot(effect("paid_until", after(running(end_time=END))), connection(), POLICY) == "superseded"
+
+
+def test_an_effect_without_a_rule_always_matters() -> None:
+    gone = after(running(), port_seen(at(1), acceptance="Deleted"))
+    assert moot(Command(key="k", kind="release_hold", connection_id="conn-1"), gone, POLICY) is None
+
+
+def test_what_is_proven_absent_makes_effects_wait_only_after_the_window_of_the_policy() -> None:
+    paid = running(end_time=END, business_status="FinancialLocked")
+    known = after(
+        paid,
+        vbr_read(vlan_id=1),
+        *(port_seen(at(n), presence=Presence.NOT_LISTED) for n in (1, 2)),
+        port_seen(at(2), presence=Presence.NOT_FOUND),
+        *(vbr_seen(at(n), presence=Presence.NOT_LISTED) for n in (1, 2)),
+    )
+    patient = replace(POLICY, consistency_window=timedelta(hours=2))
+    reasons = {
+        kind: tuple(too_early(effect(kind, known, contains), known, policy) for policy in (POLICY, patient))
+        for kind, contains in (("accepted", ""), ("violation", "wrong_vlan"), ("paid_until", ""))
+    }
+    assert reasons == {
+        "accepted": ("phase_is_released", None),
+        "violation": ("no_violation", None),
+        "paid_until": (None, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (after(port_read()), None),
+        (after(port_seen()), None),
+        (after(port_read(tenant_uid=STRANGER)), "violation:wrong_port_owner"),
+        (after(port_read(tenant_uid=STRANGER, vlan_id=0)), "violation:wrong_port_owner"),
+        (after(port_read(tenant_uid=STRANGER), vbr_read(), *UNSEEN), "violation:wrong_port_owner"),
+        # Not the port's own fault.
+        (after(port_read(), vbr_read(vlan_id=0)), None),
+        # Moot is not early.
+        (after(running(tenant_uid=STRANGER)), None),
+        (after(port_seen(), flow=Flow.MIGRATION, migration=MIGRATION), "port_not_read"),
+        (after(port_seen(spec="100M"), flow=Flow.MIGRATION, migration=MIGRATION), "port_not_read"),
+        (after(port_seen(spec="100M", vlan_id=VLAN), flow=Flow.MIGRATION, migration=MIGRATION), None),
+    ],
+)
+def test_an_offer_waits_until_the_port_is_as_ordered(known: Connection, reason: str | None) -> None:
+    assert too_early(effect("offer", known), known, POLICY) == reason
+
+
+def test_only_an_offer_waits_for_its_time() -> None:
+    known = after(port_read(tenant_uid=STRANGER))
+    assert too_early(effect("create_port", known), known, POLICY) is None
+    assert too_early(effect("violation", known), known, POLICY) is None
+
+
+COMMANDS_OF: list[tuple[Connection, dict[str, dict[str, Any]]]] = [
+    (connection(intended_at=None), {}),
+    (connection(), {"create_port": {}}),
+    (MOVING, {"convert_vbr": {}}),
+    (after(port_read()), {"create_port": {}, "read_port:created": {"port_id": "pc-1", "cause": "created"}}),
+    (after(port_read(), intended_at=None), {}),
+    (after(port_read(), intended_at=None, flow=Flow.MIGRATION, migration=MIGRATION), {}),
+    (after(running(), intended_at=None, flow=Flow.MIGRATION, migration=MIGRATION), {"attach_vbr": {}}),
+    (
+        after(running(), intended_at=None, requests=(CHANGE, CEASE)),
+        {"update_port:CR-1": {"cause": "CR-1"}, "settle_hold:CR-1": {"cause": "CR-1"}},
+    ),
+    (connection(withdrawn_at=NOW, intended_at=None), {}),
+    (connection(withdrawn_at=NOW), {"create_port": {}, "withdraw_port": {}, "release_hold": {}}),
+    (after(port_read(), withdrawn_at=NOW, intended_at=None), {"withdraw_port": {}}),
+    (after(running(), cease_recorded_at=NOW, intended_at=None), {}),
+    (
+        after(partner_paid(), cease_recorded_at=NOW, intended_at=None, origin=Origin.CONSOLE),
+        {"end_port": {}},
+    ),
+    (
+        after(running(), cease_recorded_at=NOW),
+        {
+            "create_port": {},
+            "read_port:created": {"port_id": "pc-1", "cause": "created"},
+            "release_hold": {},
+        },
+    ),
+    (after(port_read(), port_seen(at(1), acceptance="Deleted"), intended_at=None), {"release_hold": {}}),
+    (after(port_read(), port_seen(at(1), presence=Presence.NOT_FOUND), intended_at=None), {"release_hold": {}}),
+    (after(port_read(), port_seen(at(1), presence=Presence.NOT_LISTED), intended_at=None), {}),
+]
+
+
+@pytest.mark.parametrize(("known", "commands"), COMMANDS_OF)
+def test_what_is_to_be_done(known: Connection, commands: dict[str, dict[str, Any]]) -> None:
+    found = [one for one in effects_of(known, POLICY) if isinstance(one, Command)]
+    assert {one.key.removeprefix("conn-1:"): one.details for one in found} == commands
+    assert all(one.connection_id == "conn-1" and one.kind in one.key for one in found)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +408,8 @@ def test_an_event_about_another_port_is_a_finding_and_changes_nothing() -> None:
     assert decision.connection == known
     assert [(one.code, one.subject) for one in decision.findings] == [("second_port", "pc-2")]
     assert decision.effects == ()
+    assert decision.findings[0].details == {"at": at(1).isoformat()}
+    assert decision.changed
 
 
 def test_changes_name_what_a_person_follows() -> None:

@@ -89,6 +89,12 @@ def test_the_registry_has_the_rules_1_to_20_in_order() -> None:
     assert (rule(20), rule(0), rule(21)) == (RULES[-1], None, None)
 
 
+def test_a_rule_is_found_by_a_code_that_it_leads_to() -> None:
+    assert [each.number for each in rules_of("vlan_taken")] == [2, 3]
+    assert rules_of("no_such_code") == ()
+    assert check_names(RULES[0]) == ("checks.vlan_in_range",)
+
+
 def test_a_rule_is_enforced_somewhere_or_says_what_it_waits_for() -> None:
     for each in RULES:
         assert each.enforced_at or each.missing, each.code
