@@ -205,12 +205,16 @@ class _ReadablePostgresql(PostgresqlStore):
 
     def __init__(self, url: str, now: Now) -> None:
         super().__init__(url, now=now)
+        self._seen: tuple[str, State] | None = None
 
     @property
     def state(self) -> State:
-        """What is kept now."""
+        """What is kept now; read anew when anybody has written anything."""
         connection: Any = self._postgresql._connected()
-        return state_of(lambda statement: connection.execute(statement).fetchall())
+        (mark,) = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+        if self._seen is None or self._seen[0] != mark:
+            self._seen = mark, state_of(lambda statement: connection.execute(statement).fetchall())
+        return self._seen[1]
 
 
 def state_of(rows: Callable[[str], list[Any]]) -> State:

@@ -13,7 +13,7 @@ from tests.simulation.schedule import run
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Engine to (schedules, parts): the parts are shared out among the workers of pytest.
-SIZES = {"memory": (10_000, 50), "sqlite": (300, 10)}
+SIZES = {"memory": (10_000, 50), "sqlite": (300, 10), "postgresql": (100, 4)}
 
 
 @pytest.mark.parametrize(
