@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--growth", type=int, default=1_000_000, help="connections of the large store; 0: leave it out")
     options = parser.parse_args(arguments)
     asked = options.only or _PARTS
-    report = Report()
+    report = Report(rounds=options.rounds)
     # Not on a file system in memory: a flush must be one.
     (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
