@@ -369,6 +369,8 @@ OTHER_CODES: Mapping[str, str] = MappingProxyType(
         "not_accepted_yet": "an order or offer is cancelled, not ceased",
         "accepted_already": "a service is ceased, not cancelled",
         "hold_expired": "the order waited so long that it was taken back",
+        "withdraw_blocked": "the cloud did not let an offer be taken back",
+        "end_blocked": "the cloud did not let a port be deleted",
         "price_missing": "no price list has a price for what should be charged",
         "unknown_status": "the cloud shows a status that no documentation lists",
     }

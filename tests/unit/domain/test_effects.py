@@ -12,7 +12,8 @@ from crossport.domain.connection import Connection, Migration, Refusal, Request,
 from crossport.domain.decide import conclude, decide
 from crossport.domain.effects import Command, Effect, Notice, effects_of, moot, too_early
 from crossport.domain.observation import Observation
-from crossport.domain.vocabulary import Flow, OrderMode, Origin, Party, Presence, RequestKind, Source
+from crossport.domain.phase import phase_of
+from crossport.domain.vocabulary import Flow, OrderMode, Origin, Party, Phase, Presence, RequestKind, Source
 from tests.unit.domain.examples import NOW, POLICY, STRANGER, VLAN, connection, port_read, port_seen, vbr_read, vbr_seen
 
 END = NOW + timedelta(days=30)
@@ -66,7 +67,20 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
         ("enabled", "", after(running()), None),
         ("enabled", "", after(running(), port_seen(at(1), acceptance="Deleted")), "phase_is_released"),
         ("active", "", after(running(), vbr_read()), None),
-        ("active", "", after(running(), vbr_read(), vbr_seen(at(1), deleted=True)), "phase_is_enabled"),
+        ("active", "", after(running(), vbr_read(), vbr_seen(at(1), deleted=True)), "vbr_gone"),
+        (
+            "active",
+            "",
+            after(running(), vbr_read(), running(1, business_status="SecurityLocked")),
+            "wait:phase_is_suspended",
+        ),
+        ("active", "vbr-2", after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2")), "wait:other_vbr"),
+        (
+            "active",
+            "vbr-2",
+            after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2"), vbr_seen(at(2), deleted=True)),
+            None,
+        ),
         ("suspended", "", after(running(business_status="FinancialLocked")), None),
         ("suspended", "", after(running(business_status="FinancialLocked"), running(1)), "not_suspended_any_more"),
         (
@@ -99,8 +113,44 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             after(running(end_time=END), running(1, end_time=at(999))),
             "superseded",
         ),
+        (
+            "paid_until",
+            f"{END.isoformat()}:1",
+            after(running(end_time=END), running(1, end_time=at(999)), running(2, end_time=END)),
+            "superseded",
+        ),
+        (
+            "paid_until",
+            f"{END.isoformat()}:2",
+            after(running(end_time=END), running(1, end_time=at(999)), running(2, end_time=END)),
+            None,
+        ),
+        (
+            "resumed",
+            "Normal",
+            after(running(business_status="FinancialLocked"), running(1, status="Terminated")),
+            "wait:not_resumed",
+        ),
+        (
+            "resumed",
+            "Normal",
+            after(running(business_status="FinancialLocked"), running(1), running(2, business_status="Odd")),
+            "wait:not_resumed",
+        ),
+        (
+            "suspended",
+            "FinancialLocked:1",
+            after(
+                running(business_status="FinancialLocked"), running(1), running(2, business_status="FinancialLocked")
+            ),
+            "superseded",
+        ),
+        ("offer", "", after(port_read(), port_seen(at(1), status="Canceled")), "wait:phase_is_declined"),
+        ("offer", "", after(port_read(), withdrawn_at=at(1)), "withdrawn"),
+        ("offer", "", after(port_read(vlan_id=VLAN + 1)), "wait:violation:wrong_port_vlan"),
+        ("enabled", "", after(running(), cease_recorded_at=at(1)), "wait:phase_is_releasing"),
         ("violation", "", after(running(), vbr_read(vlan_id=VLAN + 1)), None),
-        ("violation", "", after(running(), vbr_read(vlan_id=VLAN + 1), vbr_read(at(1))), "cleared"),
+        ("violation", "vbr-1:2", after(running(), vbr_read(vlan_id=VLAN + 1), vbr_read(at(1))), "wait:no_violation"),
         ("create_port", "", connection(), None),
         ("create_port", "", after(port_read()), "port_exists"),
         ("create_port", "", connection(failure=FAILED), "phase_is_failed"),
@@ -114,25 +164,62 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             "phase_is_released",
         ),
         ("update_port", "", after(running(), requests=(CHANGE,)), None),
-        ("update_port", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "phase_is_releasing"),
+        ("update_port", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "wait:phase_is_releasing"),
         ("spec_change", "", after(running(), requests=(CHANGE,)), None),
-        ("spec_change", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "phase_is_releasing"),
+        ("spec_change", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "wait:phase_is_releasing"),
         ("cease", "", after(running(), requests=(CEASE,), cease_recorded_at=NOW), None),
-        ("cease", "", after(running(), requests=(CEASE,)), "phase_is_enabled"),
+        ("cease", "", after(running(), requests=(CEASE,)), "wait:phase_is_enabled"),
         ("pay_port", "", after(partner_paid(), terms=PARTNER_PAYS), None),
         ("pay_port", "", after(partner_paid(), partner_paid(1, status="Enabled"), terms=PARTNER_PAYS), "already_paid"),
         (
             "pay_port",
             "",
             after(partner_paid(), partner_paid(1, business_status="FinancialLocked"), terms=PARTNER_PAYS),
-            "phase_is_suspended",
+            "wait:phase_is_suspended",
         ),
         ("provisioning_failed", "", connection(failure=FAILED), None),
         ("port_gone", "", after(running(), port_seen(at(1), acceptance="Deleted")), None),
     ],
 )
-def test_what_is_moot_says_why(kind: str, contains: str, known: Connection, reason: str | None) -> None:
-    assert moot(effect(kind, known, contains), known, POLICY) == reason
+def test_what_is_moot_and_what_must_wait_says_why(
+    kind: str, contains: str, known: Connection, reason: str | None
+) -> None:
+    one = effect(kind, known, contains)
+    early = too_early(one, known, POLICY)
+    assert (moot(one, known, POLICY) or (early and f"wait:{early}")) == reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"refusals": (FAILED,)},
+        {"failure": FAILED},
+        {"withdrawn_at": NOW},
+        {"intended_at": None},
+        {"failure": FAILED, "withdrawn_at": NOW},
+    ],
+)
+@pytest.mark.parametrize("kind", ["create_port", "convert_vbr"])
+def test_a_port_is_made_in_the_phase_provisioning_alone(kind: str, changes: dict[str, Any]) -> None:
+    """A create call that slipped through after a withdrawal would push a port that nobody wants any more."""
+    wanted, known = connection(), connection(**changes)
+    create = Command(key="conn-1:create", kind=kind, connection_id="conn-1")
+    assert moot(create, wanted, POLICY) is None
+    assert moot(create, known, POLICY) == f"phase_is_{phase_of(known, POLICY.consistency_window)}"
+    assert phase_of(known, POLICY.consistency_window) is not Phase.PROVISIONING
+
+
+def test_a_violation_that_comes_back_is_told_again_and_its_old_notice_is_superseded() -> None:
+    told: list[str] = []
+    known = after(running(), vbr_read())
+    for hours, vlan_id in enumerate((VLAN + 1, VLAN, VLAN + 1, VLAN), 1):
+        known = decide(known, [vbr_read(at(hours), vlan_id=vlan_id)], POLICY).connection
+        told += [
+            one.key
+            for one in effects_of(known, POLICY)
+            if one.kind == "violation" and moot(one, known, POLICY) is None and too_early(one, known, POLICY) is None
+        ]
+    assert told == ["conn-1:violation:wrong_vlan:vbr-1:2:partner", "conn-1:violation:wrong_vlan:vbr-1:4:partner"]
 
 
 def test_what_was_told_of_a_port_is_moot_where_there_is_none() -> None:
@@ -144,7 +231,7 @@ def test_an_effect_without_a_rule_always_matters() -> None:
     assert moot(Command(key="k", kind="release_hold", connection_id="conn-1"), gone, POLICY) is None
 
 
-def test_what_is_proven_absent_makes_effects_moot_only_after_the_window_of_the_policy() -> None:
+def test_what_is_proven_absent_makes_effects_wait_only_after_the_window_of_the_policy() -> None:
     paid = running(end_time=END, business_status="FinancialLocked")
     known = after(
         paid,
@@ -155,12 +242,12 @@ def test_what_is_proven_absent_makes_effects_moot_only_after_the_window_of_the_p
     )
     patient = replace(POLICY, consistency_window=timedelta(hours=2))
     reasons = {
-        kind: (moot(effect(kind, known, contains), known, POLICY), moot(effect(kind, known, contains), known, patient))
+        kind: tuple(too_early(effect(kind, known, contains), known, policy) for policy in (POLICY, patient))
         for kind, contains in (("accepted", ""), ("violation", "wrong_vlan"), ("paid_until", ""))
     }
     assert reasons == {
         "accepted": ("phase_is_released", None),
-        "violation": ("cleared", None),
+        "violation": ("no_violation", None),
         "paid_until": (None, None),
     }
 
