@@ -102,13 +102,13 @@ def test_what_is_of_the_settled_instant_is_not_past_yet() -> None:
 
 def test_acceptance_only_moves_forward() -> None:
     words = ("Confirmed", "UnConfirmed", "Deleted", "Confirmed", "Considered")
-    port = None
+    port = merge_port(None, port_read(acceptance=None))
+    assert port.acceptance is Acceptance.UNCONFIRMED
     met = []
     for number, word in enumerate(words):
         port = merge_port(port, port_read(at(number), acceptance=word))
         met.append(port.acceptance)
     assert met == [Acceptance.CONFIRMED] * 2 + [Acceptance.DELETED] * 3
-    assert port is not None
     assert (port.confirmed, port.unknown_acceptance) == (True, frozenset({"Considered"}))
 
 
@@ -145,6 +145,12 @@ def test_absence_means_gone_only_after_two_listings_a_window_apart(
     for seconds, value in reversed(sightings):
         presence = presence.add(NOW + timedelta(seconds=seconds), READ, str(value))
     assert (gone(presence, WINDOW), vbr_gone(presence, WINDOW)) == (port_is_gone, vbr_is_gone)
+
+
+def test_one_look_proves_no_absence_even_without_a_window() -> None:
+    once = told((0, READ, UNLISTED))
+    assert not vbr_gone(once, timedelta(0))
+    assert not gone(once.add(at(1), READ, UNFOUND), timedelta(0))
 
 
 def test_missing_since_starts_over_with_each_sighting() -> None:
