@@ -81,6 +81,7 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2"), vbr_seen(at(2), deleted=True)),
             None,
         ),
+        ("active", "vbr-2", after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2"), *UNSEEN), None),
         ("suspended", "", after(running(business_status="FinancialLocked")), None),
         ("suspended", "", after(running(business_status="FinancialLocked"), running(1)), "not_suspended_any_more"),
         (
@@ -106,6 +107,25 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             ),
             "suspended_again",
         ),
+        (
+            "resumed",
+            "Normal:1",
+            after(*(running(n, business_status=("FinancialLocked", "Normal")[n % 2]) for n in range(4))),
+            "superseded",
+        ),
+        (
+            "resumed",
+            "Enabled",
+            after(running(status="Terminated"), running(1), running(2, status="Terminated")),
+            "suspended_again",
+        ),
+        (
+            "resumed",
+            "Enabled:1",
+            after(*(running(n, status=("Terminated", "Enabled")[n % 2]) for n in range(4))),
+            "superseded",
+        ),
+        ("pay_port", "", after(partner_paid(), terms=PARTNER_PAYS, cease_recorded_at=NOW), "phase_is_releasing"),
         ("paid_until", "", after(running(end_time=END)), None),
         (
             "paid_until",
@@ -220,6 +240,28 @@ def test_a_violation_that_comes_back_is_told_again_and_its_old_notice_is_superse
             if one.kind == "violation" and moot(one, known, POLICY) is None and too_early(one, known, POLICY) is None
         ]
     assert told == ["conn-1:violation:wrong_vlan:vbr-1:2:partner", "conn-1:violation:wrong_vlan:vbr-1:4:partner"]
+
+
+def test_an_offer_that_is_taken_back_is_not_paid_for_unless_the_tenant_was_faster() -> None:
+    policy = replace(POLICY, partner_pays_at="created")
+    offered = after(partner_paid(acceptance="UnConfirmed"), terms=PARTNER_PAYS)
+    (pay,) = [one for one in effects_of(offered, policy) if one.kind == "pay_port"]
+    assert too_early(pay, offered, policy) is None
+    taken_back = replace(offered, withdrawn_at=NOW)
+    assert too_early(pay, taken_back, policy) == "withdrawn"
+    accepted = decide(taken_back, [partner_paid(1)], policy).connection
+    assert too_early(pay, accepted, policy) is None
+
+
+def test_a_violation_that_came_back_is_told_by_its_new_episode_alone() -> None:
+    wrong = after(running(), vbr_read(vlan_id=VLAN + 1))
+    first = effect("violation", wrong)
+    again = decide(wrong, [vbr_read(at(1)), vbr_read(at(2), vlan_id=VLAN + 1)], POLICY).connection
+    assert moot(first, wrong, POLICY) is None
+    assert moot(first, again, POLICY) == "superseded"
+    unheard_of = {"violation": "wrong_vlan:vbr-9", "episode": 1}
+    notice = Notice(key="k", kind="violation", connection_id="conn-1", party=Party.PARTNER, details=unheard_of)
+    assert moot(notice, again, POLICY) is None
 
 
 def test_what_was_told_of_a_port_is_moot_where_there_is_none() -> None:
