@@ -23,6 +23,8 @@ PARTS = {
     "simulation": ("tests/simulation",),
     "end to end": ("tests/e2e",),
 }
+#: What takes too long for every run; only when it is named (``make prove``).
+PROOFS = {"packages": ("tests/packages",)}
 #: Workers of pytest-xdist; two cores are what a small machine has.
 WORKERS = "2"
 #: Of the test runner's short summary: how often, where, and why something was skipped.
@@ -106,8 +108,8 @@ def report(results: list[Result]) -> int:
 def main(only: list[str]) -> int:
     """Run the parts named, or all of them; a failing part does not keep the next from running."""
     results = [checks()] if not only or "checks" in only else []
-    for name, folders in PARTS.items():
-        if not only or name in only:
+    for name, folders in (PARTS | PROOFS).items():
+        if name in only or (not only and name in PARTS):
             result = pytest(name, folders)
             if result is not None:
                 results.append(result)
