@@ -13,8 +13,6 @@ from crossport.application.ports import CloudFailure, Completion, CreatePort, Le
 from crossport.domain.connection import Connection, Refusal
 from crossport.domain.decide import conclude
 from crossport.domain.observation import PortObservation
-from crossport.domain.orders import Hold
-from crossport.domain.specs import MBPS
 from crossport.domain.vocabulary import Acceptance, Presence, Source
 
 #: How the reason of an outbox row begins after a call that may have happened.
@@ -94,7 +92,7 @@ def provisioning_failed(desk: Desk, leased: LeasedRow, failure: Refusal, ending:
     """The cloud refused for good: the connection has failed and gives its hold back."""
     for _ in range(MAX_ROUNDS):
         stored = desk.store.get(leased.row.connection_id or "")
-        if stored is None or stored.connection.port is not None:
+        if stored is None or stored.connection.port is not None or stored.connection.failure is not None:
             return ending, False
         connection = stored.connection
         circuit = desk.store.circuit(connection.circuit_id)
@@ -102,14 +100,11 @@ def provisioning_failed(desk: Desk, leased: LeasedRow, failure: Refusal, ending:
             return ending, False
         policy = desk.policies.of(connection.account_id)
         decision = conclude(connection, replace(connection, failure=failure), policy)
-        hold = Hold(
-            circuit_id=circuit.circuit_id,
-            vlan_id=connection.terms.vlan_id,
-            mbps=MBPS.get(connection.terms.spec, 0),
-            connection_id=connection.connection_id,
-        )
-        after = circuit.release(hold.vlan_id, hold.mbps)
-        if desk.saved(stored, decision, ending, release=(hold,), circuit=after):
+        # A withdrawal may have given the hold back meanwhile.
+        holds = desk.holds(connection)
+        for hold in holds:
+            circuit = circuit.release(hold.vlan_id, hold.mbps)
+        if desk.saved(stored, decision, ending, release=holds, circuit=circuit if holds else None):
             return ending, True
     # Given up now, the row would leave the connection provisioning and its hold taken for ever.
     return desk.wait(leased, "contended")
