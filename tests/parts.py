@@ -1,6 +1,6 @@
 """Runs the parts of ``make test`` one after another and says at the end what each took.
 
-Parts: static checks; unit, property and contract tests; simulation; end to end. The last line is the test runner's
+Parts: static checks; unit, property and contract tests; simulation; kills; end to end. The last line is the test runner's
 summary over all parts: ``N passed, N failed``, with skipped ones when there are any.
 """
 
@@ -21,6 +21,7 @@ CHECKS = ("ruff check --quiet .", "ruff format --check --quiet .", "lint-imports
 PARTS = {
     "unit and property": ("tests/unit", "tests/property", "tests/contract", "tests/integration"),
     "simulation": ("tests/simulation",),
+    "kills": ("tests/kills",),
     "end to end": ("tests/e2e",),
 }
 #: Workers of pytest-xdist; two cores are what a small machine has.
