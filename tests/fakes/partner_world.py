@@ -156,7 +156,14 @@ class PartnerWorld:
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
-    def add_circuit(self, circuit_id: str, *, account_id: str = PARTNER, bandwidth_mbps: int = 1_000) -> None:
+    def add_circuit(
+        self,
+        circuit_id: str,
+        *,
+        account_id: str = PARTNER,
+        bandwidth_mbps: int = 1_000,
+        access_point: str = "ap-us-east-1-DC11",
+    ) -> None:
         """A circuit, on record and in the cloud."""
         self.cloud.add_circuit(circuit_id, account_id=account_id, region=REGION, bandwidth_mbps=bandwidth_mbps)
         circuit = Circuit(
@@ -164,7 +171,7 @@ class PartnerWorld:
             account_id=account_id,
             region=REGION,
             name=circuit_id,
-            access_point="ap-us-east-1-DC11",
+            access_point=access_point,
             line_operator="Equinix",
             bandwidth_mbps=bandwidth_mbps,
         )

@@ -95,16 +95,20 @@ def provisioning_failed(desk: Desk, leased: LeasedRow, failure: Refusal, ending:
         if stored is None or stored.connection.port is not None or stored.connection.failure is not None:
             return ending, False
         connection = stored.connection
-        circuit = desk.store.circuit(connection.circuit_id)
-        if circuit is None:
+        # In one statement: a withdrawal may have given the hold back while this worker was held up.
+        context = desk.store.load_order(
+            connection_id=connection.connection_id,
+            account_id=connection.account_id,
+            circuit_id=connection.circuit_id,
+            tenant_uid=connection.tenant_uid,
+        )
+        if context.circuit is None:
             return ending, False
-        policy = desk.policies.of(connection.account_id)
+        policy, after = desk.policies.of(connection.account_id), context.circuit
         decision = conclude(connection, replace(connection, failure=failure), policy)
-        # A withdrawal may have given the hold back meanwhile.
-        holds = desk.holds(connection)
-        for hold in holds:
-            circuit = circuit.release(hold.vlan_id, hold.mbps)
-        if desk.saved(stored, decision, ending, release=holds, circuit=circuit if holds else None):
+        for hold in context.holds:
+            after = after.release(hold.vlan_id, hold.mbps)
+        if desk.saved(stored, decision, ending, release=context.holds, circuit=after):
             return ending, True
     # Given up now, the row would leave the connection provisioning and its hold taken for ever.
     return desk.wait(leased, "contended")

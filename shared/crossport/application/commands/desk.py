@@ -157,10 +157,12 @@ class Desk:
         release: tuple[Hold, ...] = (),
         hold: Hold | None = None,
         circuit: Circuit | None = None,
+        findings: tuple[Finding, ...] = (),
+        cleared: tuple[tuple[str, str], ...] = (),
     ) -> bool:
         """Save one decision with the completion; False when it was lost to another writer."""
         save = save_of(
-            [decision],
+            [replace(decision, findings=(*decision.findings, *findings))],
             version=stored.version,
             at=self.clock.now(),
             folded=folded,
@@ -169,6 +171,7 @@ class Desk:
             release=release,
             hold=hold,
             circuit=circuit,
+            cleared=cleared,
         )
         return self.store.save([save])[0] is SaveOutcome.SAVED
 
