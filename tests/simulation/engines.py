@@ -72,7 +72,7 @@ class SqliteEngineUnderTest:
         self._now = now
         self._folder = Path(tempfile.mkdtemp(prefix="crossport-schedule-"))
         self._path = self._folder / "crossport.db"
-        shutil.copy(_template(), self._path)
+        shutil.copy(template(), self._path)
         self._url = f"sqlite:///{self._path}"
         self.whole = _ReadableSqlite(self._url, now)
         self._open: list[SqliteStore] = [self.whole]
@@ -330,7 +330,7 @@ def _text(value: Any) -> str:
 
 
 @cache
-def _template() -> Path:
+def template() -> Path:
     """An empty migrated database; schedules copy it instead of migrating again."""
     path = Path(tempfile.mkdtemp(prefix="crossport-template-")) / "empty.db"
     migrate(f"sqlite:///{path}")

@@ -75,7 +75,7 @@ def settle_hold(desk: Desk, task: Task) -> Done:
                 return desk.wait_for(task, "waiting:payment")
         elif connection.vlan_id != request.vlan_id:
             return desk.wait_for(task, "waiting:port")
-        holds = _holds(desk, connection)
+        holds = desk.holds(connection)
         if not holds:
             # An adopted port whose VLAN ID another connection holds: nothing is ours to move.
             return desk.done(leased, "nothing_held")
@@ -98,7 +98,7 @@ def claim_hold(desk: Desk, task: Task) -> Done:
         if stored is None or circuit is None:
             return desk.failed(leased, "no_connection")
         connection = stored.connection
-        if _holds(desk, connection):
+        if desk.holds(connection):
             return desk.done(leased, "held_already")
         if circuit.holds(connection.vlan_id):
             return desk.wait_for(task, "waiting:vlan_id")
@@ -115,15 +115,6 @@ def claim_hold(desk: Desk, task: Task) -> Done:
         if desk.saved(stored, decision, ending, hold=hold, circuit=after, cleared=cleared):
             return ending, True
     return desk.wait(leased, "contended")
-
-
-def _holds(desk: Desk, connection: Connection) -> tuple[Hold, ...]:
-    return desk.store.load_order(
-        connection_id=connection.connection_id,
-        account_id=connection.account_id,
-        circuit_id=connection.circuit_id,
-        tenant_uid=connection.tenant_uid,
-    ).holds
 
 
 def _saved(desk: Desk, task: Task, stored: Stored, holds: tuple[Hold, ...]) -> bool:

@@ -92,7 +92,7 @@ def provisioning_failed(desk: Desk, leased: LeasedRow, failure: Refusal, ending:
     """The cloud refused for good: the connection has failed and gives its hold back."""
     for _ in range(MAX_ROUNDS):
         stored = desk.store.get(leased.row.connection_id or "")
-        if stored is None or stored.connection.port is not None:
+        if stored is None or stored.connection.port is not None or stored.connection.failure is not None:
             return ending, False
         connection = stored.connection
         # In one statement: a withdrawal may have given the hold back while this worker was held up.

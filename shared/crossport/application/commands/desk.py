@@ -110,6 +110,15 @@ class Desk:
         )
         return read, (*shifted(read, task.policy), *absent(read, connection, task.policy))
 
+    def holds(self, connection: Connection) -> tuple[Hold, ...]:
+        """The connection's live holds on its circuit."""
+        return self.store.load_order(
+            connection_id=connection.connection_id,
+            account_id=connection.account_id,
+            circuit_id=connection.circuit_id,
+            tenant_uid=connection.tenant_uid,
+        ).holds
+
     def observed(
         self,
         leased: LeasedRow,
