@@ -48,6 +48,8 @@ class MemoryCloud:
     page_size: int = 100
     _circuits: dict[str, _Circuit] = field(default_factory=dict)
     _ports: dict[str, PortObservation] = field(default_factory=dict)
+    #: Port to its Name; a port made from a VBR has none.
+    names: dict[str, str] = field(default_factory=dict)
     _made_at: dict[str, datetime] = field(default_factory=dict)
     _vbrs: dict[str, VbrObservation] = field(default_factory=dict)
     _paid_months: dict[str, int] = field(default_factory=dict)
@@ -133,6 +135,7 @@ class MemoryCloud:
             if dry_run:
                 return ""
             port_id = self._new_port_id()
+            self.names[port_id] = request.name
             self._ports[port_id] = PortObservation(
                 at=self.clock.now(),
                 source=Source.READ,
@@ -335,7 +338,7 @@ class MemoryCloud:
         if port is None or not self._listed(port_id):
             return Read(date=now, port=None)
         vbrs = tuple(replace(vbr, at=now) for vbr in self._vbrs.values() if vbr.port_id == port_id)
-        return Read(date=now, port=replace(port, at=now), vbrs=vbrs)
+        return Read(date=now, port=replace(port, at=now), vbrs=vbrs, name=self.names.get(port_id, ""))
 
     def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
         """See ``application.ports.Cloud``."""
@@ -351,7 +354,9 @@ class MemoryCloud:
             and port.acceptance != Acceptance.DELETED
             and self._listed(port.port_id)
         ]
-        return Read(date=now, port=replace(live[-1], at=now) if live else None)
+        if not live:
+            return Read(date=now, port=None)
+        return Read(date=now, port=replace(live[-1], at=now), name=self.names.get(live[-1].port_id, ""))
 
     def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
         """See ``application.ports.Cloud``; ``page_size`` ports a page, the newest first."""

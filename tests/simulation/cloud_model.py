@@ -43,6 +43,8 @@ class ModelPort:
     created_at: datetime
     #: Token of the create call; "" when it was made in the console.
     token: str = ""
+    #: Its Name; "" when it was made in the console, or from a VBR.
+    name: str = ""
     #: The VBR that it was made from; "" for a port of its own.
     origin: str = ""
     accepted: bool = False
@@ -181,6 +183,7 @@ class CloudModel:
         spec: str,
         order_mode: str,
         token: str = "",
+        name: str = "",
         origin: ModelVbr | None = None,
     ) -> ModelPort:
         """The partner creates a port, by a call of ours or in the console, perhaps from a VBR of the older way.
@@ -206,6 +209,7 @@ class CloudModel:
             order_mode=order_mode,
             created_at=now,
             token=token,
+            name=name,
             origin=origin.vbr_id if origin is not None else "",
             specs=[(now, spec)],
             vlan_ids=[vlan_id],
@@ -282,6 +286,7 @@ class CloudModel:
                     spec=request.spec,
                     order_mode=request.order_mode,
                     token=request.token,
+                    name=request.name,
                 ).port_id
             except CloudCallError:
                 self.refused.add(request.token)
@@ -385,7 +390,7 @@ class CloudModel:
             return Read(date=now, port=None)
         vbrs = (self._shown(vbr.looks) for vbr in self.vbrs.values() if vbr.port_id == port.port_id)
         seen = tuple(replace(vbr, at=now) for vbr in vbrs if vbr is not None)
-        return Read(date=now, port=replace(shown, at=now), vbrs=seen)
+        return Read(date=now, port=replace(shown, at=now), vbrs=seen, name=port.name)
 
     def _shown(self, looks: list[tuple[datetime, Any]]) -> Any:
         then = [look for at, look in looks if at <= self.clock.now() - self.lag]

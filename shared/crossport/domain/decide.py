@@ -97,7 +97,7 @@ def conclude(
         changes=_changes(before, after, phase, violations, window),
         effects=tuple(effect for effect in effects_of(after, policy) if effect.key not in known),
         records=records,
-        findings=(*findings, *missing, *_series_findings(before, after)),
+        findings=(*findings, *missing, *_series_findings(before, after), *_late_port(before, after)),
     )
 
 
@@ -146,6 +146,15 @@ def _histories(connection: Connection) -> Iterable[History[Any]]:
 def _refused(code: str, seen: Observation) -> Finding:
     subject = seen.port_id if isinstance(seen, PortObservation) else seen.vbr_id
     return Finding(code=code, subject=subject, details={"at": seen.at.isoformat()})
+
+
+def _late_port(before: Connection | None, after: Connection) -> tuple[Finding, ...]:
+    """A port of an order that had none to expect any more: somebody should decide what it is for."""
+    port = after.port
+    if port is None or not after.came_late or (before is not None and before.port is not None):
+        return ()
+    given_up = "refused" if after.refusals else "failed" if after.failure is not None else "withdrawn"
+    return (Finding(code="port_after_failure", subject=port.port_id, details={"order": given_up}),)
 
 
 def _series_findings(before: Connection | None, after: Connection) -> tuple[Finding, ...]:

@@ -375,6 +375,8 @@ OTHER_CODES: Mapping[str, str] = MappingProxyType(
         "not_accepted_yet": "an order or offer is cancelled, not ceased",
         "accepted_already": "a service is ceased, not cancelled",
         "hold_expired": "the order waited so long that it was taken back",
+        "port_after_failure": "a port turned up for an order that was refused, failed or taken back",
+        "port_made_by_hand": "the port of an order was made by hand: our calls name theirs after the order",
         "withdraw_blocked": "the cloud did not let an offer be taken back",
         "end_blocked": "the cloud did not let a port be deleted",
         "price_missing": "no price list has a price for what should be charged",

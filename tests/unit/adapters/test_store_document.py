@@ -95,6 +95,7 @@ CONNECTIONS = st.builds(
     intended_at=st.none() | TIMES,
     failure=st.none() | REFUSALS,
     withdrawn_at=st.none() | TIMES,
+    hold_released_at=st.none() | TIMES,
     cease_recorded_at=st.none() | TIMES,
     attested_at=st.none() | TIMES,
     port=st.none() | PORTS,
@@ -111,8 +112,7 @@ def test_the_strategies_below_know_every_field() -> None:
         "connection_id", "account_id", "region", "circuit_id", "tenant_uid", "flow", "origin", "terms", "created_at",
         "client_order_id", "contract_number", "purchase_order", "customer_reference", "tenant_region", "milestones",
         "requests", "migration", "group_id", "refusals", "intended_at", "failure", "withdrawn_at", "cease_recorded_at",
-        "attested_at", "group_ready_at", "port", "vbrs",
-        "heads",
+        "hold_released_at", "attested_at", "group_ready_at", "port", "vbrs", "heads",
     }  # fmt: skip
     assert set(Request.__dataclass_fields__) == {
         "request_id", "kind", "at", "actor", "spec", "vlan_id", "forced",

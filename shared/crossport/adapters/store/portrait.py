@@ -51,6 +51,7 @@ def portrait(connection: Connection) -> dict[str, Any]:
         "group_ready_at": utc(connection.group_ready_at),
         "intended_at": utc(connection.intended_at),
         "withdrawn_at": utc(connection.withdrawn_at),
+        "hold_released_at": utc(connection.hold_released_at),
         "cease_recorded_at": utc(connection.cease_recorded_at),
         "attested_at": utc(connection.attested_at),
         "acceptance": None if port is None else str(port.acceptance),

@@ -50,6 +50,7 @@ class PortItem(Answered):
     vlan_id: str | int | None
     ali_uid: Uid | None
     order_mode: str | None
+    name: str | None
     creation_time: str | None
     enabled_time: str | None
     end_time: str | None

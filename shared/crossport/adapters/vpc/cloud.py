@@ -221,7 +221,7 @@ class VpcCloud:
         if port is None:
             return Read(date=date, port=None)
         vbrs = tuple(item.observed(date, port_id) for item in self._vbrs(place, port_id))
-        return Read(date=date, port=port.observed(date), vbrs=vbrs)
+        return Read(date=date, port=port.observed(date), vbrs=vbrs, name=port.name)
 
     def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
         """The live port on this circuit with this VLAN ID and tenant; the newest, should there be several.
@@ -245,7 +245,9 @@ class VpcCloud:
         ]
         # ISO 8601 times of one zone sort as text.
         newest = max(live, key=lambda item: (item.creation_time or "", item.physical_connection_id), default=None)
-        return Read(date=date, port=None if newest is None else newest.observed(date))
+        if newest is None:
+            return Read(date=date, port=None)
+        return Read(date=date, port=newest.observed(date), name=newest.name)
 
     def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
         """ListVirtualPhysicalConnections of one circuit, 100 ports a page, to the end.

@@ -41,6 +41,8 @@ class Read:
     date: datetime
     port: PortObservation | None
     vbrs: tuple[VbrObservation, ...] = ()
+    #: The port's Name, which tells a port that our create call made from one made by hand; None when it was not said.
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +142,10 @@ class Cloud(Protocol):
         ...
 
     def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
-        """The live port on this circuit with this VLAN ID and tenant, if there is one: did our create call happen?"""
+        """The live port on this circuit with this VLAN ID and tenant, if there is one: did our create call happen?
+
+        It may have been made by hand: its ``name`` tells.
+        """
         ...
 
     def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
