@@ -181,6 +181,19 @@ def test_the_past_of_port_and_vbrs_is_settled_together() -> None:
         assert history.settled_until == much_later - POLICY.settlement_age
 
 
+@pytest.mark.parametrize("early", ["port", "vbr"])
+def test_a_past_is_settled_whichever_of_the_two_has_one(early: str) -> None:
+    much_later = NOW + POLICY.settlement_age + DAY
+    port = [port_read(NOW + n * HOUR if early == "port" else much_later) for n in range(3)]
+    vbr = [vbr_read(NOW + n * HOUR if early == "vbr" else much_later) for n in range(3)]
+    seen: list[Observation] = sorted([*port, *vbr], key=lambda each: each.at)
+    known = decide(connection(), seen, POLICY).connection
+    assert known.port is not None
+    history = known.port.status if early == "port" else known.vbrs[0].status
+    assert [entry.at for entry in history.entries] == [NOW, NOW + 2 * HOUR]
+    assert history.settled_until == much_later - POLICY.settlement_age
+
+
 def test_a_second_enabled_time_is_found_once_with_what_was_known() -> None:
     first = decide(KNOWN, [port_read(NOW + HOUR, **RUNNING, enabled_time=NOW, end_time=END)], POLICY)
     assert first.findings == ()
