@@ -94,6 +94,8 @@ def test_a_new_connection_begins_the_trail() -> None:
     assert rest(decision) == [("phase", None, Phase.PROVISIONING)]
     assert fields(decision) == {"milestones": (None, [MilestoneName.QUOTED])}
     assert fields(conclude(None, connection(), POLICY)) == {}
+    both = conclude(None, replace(KNOWN, milestones=(milestone(MilestoneName.QUOTED),)), POLICY)
+    assert {"milestones", "port_id"} <= fields(both).keys()
 
 
 def test_only_what_changed_is_on_record() -> None:
