@@ -1,7 +1,7 @@
 """Runs the parts of ``make test`` one after another and says at the end what each took.
 
-Parts: static checks; unit, property and contract tests; simulation; end to end. The last line is the test runner's
-summary over all parts: ``N passed, N failed``, with skipped ones when there are any.
+Parts: static checks; unit, property and contract tests; simulation; kills; end to end. The last line is the test
+runner's summary over all parts: ``N passed, N failed``, with skipped ones when there are any.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ CHECKS = ("ruff check --quiet .", "ruff format --check --quiet .", "lint-imports
 PARTS = {
     "unit and property": ("tests/unit", "tests/property", "tests/contract", "tests/integration"),
     "simulation": ("tests/simulation",),
+    "kills": ("tests/kills",),
     "end to end": ("tests/e2e",),
 }
 #: What takes too long for every run; only when it is named (``make prove``).
