@@ -1,7 +1,7 @@
 """The proof of exactly once in full (``make prove``): progress as it goes, and its result in docs/proofs.md.
 
-    python tests/prove.py             everything: hours on two cores
-    python tests/prove.py 1000        so many schedules in memory, and of the rest in proportion
+python tests/prove.py             everything: hours on two cores
+python tests/prove.py 1000        so many schedules in memory, and of the rest in proportion
 """
 
 from __future__ import annotations
