@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crossport.domain import glance
 from crossport.domain.connection import Connection
 from crossport.domain.decide import decide
-from crossport.domain.differences import Difference, Kind, Known, Listed, UnorderedError, differences
+from crossport.domain.differences import Difference, Kind, Known, Listed, UnorderedError, differences, known_of
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.vocabulary import Acceptance, OrderMode
 from tests.property.lives import life
@@ -53,14 +53,9 @@ def listings(draw: st.DrawFn) -> tuple[PortObservation, list[VbrObservation]]:
 
 def known(told: Connection) -> Known:
     """What the store would say of the connection's port."""
-    assert told.port is not None
-    return Known(
-        port_id=PORT,
-        connection_id=told.connection_id,
-        port=glance.of_port(told.port),
-        vbrs=glance.of_vbrs(told.vbrs, PORT, WINDOW),
-        over=glance.is_over(told.port, WINDOW),
-    )
+    one = known_of(told, WINDOW)
+    assert one is not None
+    return one
 
 
 def shown(port: PortObservation, vbrs: list[VbrObservation]) -> Listed:
@@ -83,24 +78,22 @@ def test_what_a_list_says_is_known_after_one_pass_and_is_no_difference_in_a_seco
     told: list[Observation], listing: tuple[PortObservation, list[VbrObservation]]
 ) -> None:
     before = decide(connection(), (port_read(), *told), POLICY).connection
-    found = compare([shown(*listing)], [known(before)])
+    port, vbrs = listing
+    found = compare([shown(port, vbrs)], [known(before)])
     after = decide(before, [one for difference in found for one in difference.seen], POLICY).connection
     assert after.port is not None
-    port, vbrs = listing
     for name in ("status", "business_status", "vlan_id", "tenant_uid", "expect_spec"):
         assert getattr(after.port, name).current == getattr(port, name), name
-    said_deleted = {vbr.vbr_id for vbr in after.vbrs if vbr.deleted}
-    hanging = {v.vbr_id for v in after.vbrs if v.port_id.current == PORT and v.presence.current == "present"}
-    assert hanging - said_deleted == {vbr.vbr_id for vbr in vbrs} - said_deleted
-    (again,) = compare([shown(*listing)], [known(after)]) or (None,)
-    seen = again.seen if again is not None else ()
-    # An acceptance that is not taken back, or that nobody knows, is said again to no effect; and what is absent is so
-    # twice before it counts as gone.
-    assert {f for one in seen if isinstance(one, PortObservation) for f in changed(one)} <= {"acceptance"}
-    odd = {one.vbr_id for one in seen if isinstance(one, VbrObservation) and one.presence != "not_listed"}
-    assert odd <= said_deleted
-    ports = [one for one in seen if isinstance(one, PortObservation)]
-    assert decide(after, ports, POLICY).connection == after
+    listed = {vbr.vbr_id: vbr.vlan_id for vbr in vbrs}
+    ids = set(glance.vbr_ids(known(after).vbrs))
+    assert {v.vbr_id for v in after.vbrs if v.vbr_id in ids and v.vlan_id.current != listed.get(v.vbr_id)} <= (
+        ids - listed.keys()
+    )
+    again = compare([shown(port, vbrs)], [known(after)])
+    # An acceptance that is not taken back, or that nobody knows, is said again to no effect.
+    assert {name for one in again for name in one.fields} <= {"acceptance"}
+    assert decide(after, [one for difference in again for one in difference.seen], POLICY).connection == after
+    assert any(one.read for one in again) == (ids != set(listed))
 
 
 def test_only_what_differs_is_said() -> None:
@@ -112,13 +105,12 @@ def test_only_what_differs_is_said() -> None:
     assert seen == PortObservation(at=LATER, source=seen.source, port_id=PORT, status="Enabled", enabled_time=ENABLED)
 
 
-def test_a_vbr_that_nobody_can_see_is_not_absent() -> None:
+def test_vbrs_that_came_or_went_call_for_a_read_unless_nobody_can_see_them() -> None:
     before = decide(connection(), [port_read(), vbr_read()], POLICY).connection
     assert compare([shown(port_read(LATER), [])._replace(vbrs=None)], [known(before)]) == []
-    (difference,) = compare([shown(port_read(LATER), [])], [known(before)])
-    assert [(one.vbr_id, one.presence) for one in difference.seen if isinstance(one, VbrObservation)] == [
-        ("vbr-1", "not_listed")
-    ]
+    for vbrs in ([], [vbr_read(LATER), vbr_read(LATER, vbr_id="vbr-2")]):
+        (difference,) = compare([shown(port_read(LATER), vbrs)], [known(before)])
+        assert (difference.seen, difference.read) == ((), True)
 
 
 IDS = st.lists(st.sampled_from([f"pc-{number:02d}" for number in range(12)]), unique=True).map(sorted)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from crossport.domain import glance
+from crossport.domain.connection import Connection
 from crossport.domain.errors import CrossportError
+from crossport.domain.facts import port_gone
 from crossport.domain.observation import Observation, PortObservation
 from crossport.domain.vocabulary import Acceptance, Presence, Source
 
@@ -32,6 +34,20 @@ class Known(NamedTuple):
     over: bool
 
 
+def known_of(connection: Connection, window: timedelta) -> Known | None:
+    """What we know of a connection's port; None before it has one. ``window`` is the consistency window."""
+    port = connection.port
+    if port is None:
+        return None
+    return Known(
+        port_id=port.port_id,
+        connection_id=connection.connection_id,
+        port=glance.of_port(port),
+        vbrs=glance.of_vbrs(connection.vbrs, port.port_id, window),
+        over=port_gone(port, window),
+    )
+
+
 class Kind(StrEnum):
     """In which way list and knowledge differ."""
 
@@ -51,9 +67,11 @@ class Difference:
     port_id: str
     #: "" for an unknown port.
     connection_id: str
-    seen: tuple[Observation, ...]
+    seen: tuple[Observation, ...] = ()
     #: The port's fields in which the list says something else.
     fields: tuple[str, ...] = ()
+    #: Whether the port must be read by its id to be sure: it is unknown or absent, or VBRs came or went.
+    read: bool = False
 
 
 class UnorderedError(CrossportError):
@@ -91,28 +109,32 @@ def differences(
 
 def _unknown(one: Listed, at: datetime) -> Iterator[Difference]:
     port = glance.port_difference(one.port_id, "", one.port, at)
-    if port.acceptance == Acceptance.DELETED:
-        # There is nothing to hold, to tell or to follow any more.
-        return
-    vbrs = glance.vbr_differences(one.port_id, "", one.vbrs or "", at)
-    yield Difference(kind=Kind.UNKNOWN, port_id=one.port_id, connection_id="", seen=(port, *vbrs))
+    # Of a port that is gone already there is nothing to hold, to tell or to follow any more.
+    if port.acceptance != Acceptance.DELETED:
+        yield Difference(kind=Kind.UNKNOWN, port_id=one.port_id, connection_id="", seen=(port,), read=True)
 
 
 def _absent(two: Known, at: datetime) -> Difference:
     gone = PortObservation(at=at, source=Source.READ, port_id=two.port_id, presence=Presence.NOT_LISTED)
-    return Difference(kind=Kind.ABSENT, port_id=two.port_id, connection_id=two.connection_id, seen=(gone,))
+    return Difference(kind=Kind.ABSENT, port_id=two.port_id, connection_id=two.connection_id, seen=(gone,), read=True)
 
 
 def _changed(one: Listed, two: Known, at: datetime) -> Iterator[Difference]:
     fields = glance.changed_fields(two.port, one.port)
-    seen: list[Observation] = []
-    if fields:
-        seen.append(glance.port_difference(one.port_id, two.port, one.port, at))
+    port = (glance.port_difference(one.port_id, two.port, one.port, at),) if fields else ()
+    vbrs: tuple[Observation, ...] = ()
+    read = False
     if one.vbrs is not None:
-        seen += glance.vbr_differences(one.port_id, two.vbrs, one.vbrs, at)
-    if seen:
+        vbrs = glance.vbr_differences(two.vbrs, one.vbrs, at)
+        read = glance.vbr_ids(two.vbrs) != glance.vbr_ids(one.vbrs)
+    if port or vbrs or read:
         yield Difference(
-            kind=Kind.CHANGED, port_id=one.port_id, connection_id=two.connection_id, seen=tuple(seen), fields=fields
+            kind=Kind.CHANGED,
+            port_id=one.port_id,
+            connection_id=two.connection_id,
+            seen=(*port, *vbrs),
+            fields=fields,
+            read=read,
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from crossport.domain.facts import PortFacts, VbrFacts, port_gone, vbr_gone
+from crossport.domain.facts import PortFacts, VbrFacts, vbr_gone
 from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.vocabulary import Presence, Source
 
@@ -56,9 +56,9 @@ def of_listed_vbrs(seen: Iterable[VbrObservation]) -> str:
     )
 
 
-def is_over(port: PortFacts, window: timedelta) -> bool:
-    """Whether a list need not show the port any more: it was said deleted, or is gone."""
-    return port_gone(port, window)
+def vbr_ids(vbrs: str) -> tuple[str, ...]:
+    """The ids of the VBRs of a glance, ascending."""
+    return tuple(_by_id(vbrs))
 
 
 def port_difference(port_id: str, known: str, listed: str, at: datetime) -> PortObservation:
@@ -69,25 +69,14 @@ def port_difference(port_id: str, known: str, listed: str, at: datetime) -> Port
     return PortObservation(at=at, source=Source.READ, port_id=port_id, **_news(PORT_FIELDS, known, listed))
 
 
-def vbr_differences(port_id: str, known: str, listed: str, at: datetime) -> tuple[VbrObservation, ...]:
-    """The same for the port's VBRs; one that the list does not show any more is said to be absent."""
+def vbr_differences(known: str, listed: str, at: datetime) -> tuple[VbrObservation, ...]:
+    """The same for VBRs that both sides have. The list of a circuit's VBRs does not say on which port each hangs."""
     before, now = _by_id(known), _by_id(listed)
-    seen = [
-        VbrObservation(
-            at=at,
-            source=Source.READ,
-            vbr_id=vbr_id,
-            port_id=port_id,
-            **_news(VBR_FIELDS, before.get(vbr_id, ""), text),
-        )
+    return tuple(
+        VbrObservation(at=at, source=Source.READ, vbr_id=vbr_id, **_news(VBR_FIELDS, before[vbr_id], text))
         for vbr_id, text in now.items()
-        if before.get(vbr_id) != text
-    ]
-    gone = (
-        VbrObservation(at=at, source=Source.READ, vbr_id=vbr_id, presence=Presence.NOT_LISTED)
-        for vbr_id in before.keys() - now.keys()
+        if vbr_id in before and before[vbr_id] != text
     )
-    return (*seen, *sorted(gone, key=lambda vbr: vbr.vbr_id))
 
 
 def changed_fields(known: str, listed: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
 from crossport.domain.decide import Finding
+from crossport.domain.differences import Known
 from crossport.domain.ledger import BillingRecord
 from crossport.domain.observation import Observation
 from crossport.domain.orders import Contract, Hold, Tenant
@@ -165,6 +166,8 @@ class Save:
     outbox: tuple[OutboxRow, ...] = ()
     records: tuple[BillingRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
+    #: What lists should show of the connection's port, for reconciliation; None while there is no port.
+    known: Known | None = None
     hold: Hold | None = None
     #: Live holds to give back: their rows stay, as history, with the time of the release.
     release: tuple[Hold, ...] = ()
