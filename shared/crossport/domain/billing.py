@@ -19,7 +19,7 @@ from crossport.domain.connection import Connection
 from crossport.domain.facts import PortFacts
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList
-from crossport.domain.vocabulary import OrderMode
+from crossport.domain.vocabulary import OrderMode, Origin
 
 #: The zone of all billing periods ("Resource usage fee": UTC+8).
 BILLING_ZONE = timezone(timedelta(hours=8), "UTC+8")
@@ -142,11 +142,21 @@ def unpriced(connection: Connection, policy: Policy) -> tuple[str, ...]:
     )
 
 
+def opened_at(connection: Connection) -> datetime | None:
+    """From when on an imported connection is charged here: its import; None for all others, from the start.
+
+    Whatever period was under way then has been charged by whoever kept the books before (ruling 2).
+    """
+    return connection.created_at if connection.origin is Origin.IMPORT else None
+
+
 def _charges(connection: Connection, port: PortFacts, starts: tuple[datetime, ...], policy: Policy) -> Iterator[Charge]:
-    first = starts[0]
+    opened = opened_at(connection)
+    first = starts[0] if opened is None else max(starts[0], opened)
     published = policy.price_list
     payer = connection.account_id if _partner_pays(connection) else connection.tenant_uid
-    yield _free(connection, "installation", payer, first, published, marks=())
+    if opened is None:
+        yield _free(connection, "installation", payer, first, published, marks=())
     for vbr in connection.vbrs:
         if connection.ever_conformed(vbr):
             # Free only where the tenant has enabled outbound billing, which the partner cannot see (ruling 12).
@@ -167,7 +177,7 @@ def _charges(connection: Connection, port: PortFacts, starts: tuple[datetime, ..
 def _port_usage(
     connection: Connection, port: PortFacts, starts: tuple[datetime, ...], policy: Policy
 ) -> Iterator[Charge]:
-    end = port.end_time.current
+    end, opened = port.end_time.current, opened_at(connection)
     if end is None:
         return
     for price_list, biller, payer, purpose in port_fee_sides(connection, policy):
@@ -177,6 +187,8 @@ def _port_usage(
             # A changed EnabledTime opens a new series; the older one ends where the newer begins (ruling 7).
             following = starts[number + 1] if number + 1 < len(starts) else end
             for period in periods(start, min(following, end)):
+                if opened is not None and period.start < opened:
+                    continue
                 price = price_list.port(connection.region, _spec_at(connection, port, period.start))
                 if price is None:
                     continue

@@ -98,6 +98,8 @@ class PolicySettings(_Part):
     hold_lifetime: Count = Field(default=30, ge=1, le=366)
     #: Days.
     cool_down: Count = Field(default=7, ge=0, le=366)
+    #: Days.
+    group_deadline: Count = Field(default=7, ge=1, le=366)
     #: Seconds.
     longest_wait: Count = Field(default=3_600, ge=60, le=86_400)
     #: How often a record may end as ``retry`` before it becomes a dead letter.

@@ -27,7 +27,7 @@ _PRICES = frozenset({"name", "version", "currency", "port_month", "outbound_gb"}
 _POLICY = frozenset(
     {"specs", "approved_above_1g", "vlan_pool", "vlan_zero_is_exclusive", "order_modes", "push_after", "confirm_uid",
      "partner_pays_at", "pay_months", "pay_auto_renew", "consistency_window", "settlement_age", "offer_lifetime",
-     "hold_lifetime", "cool_down", "longest_wait", "max_attempts"}
+     "hold_lifetime", "cool_down", "group_deadline", "longest_wait", "max_attempts"}
 )  # fmt: skip
 
 
@@ -53,6 +53,10 @@ class ConfiguredPolicies:
     def regions(self, account_id: str) -> tuple[str, ...]:
         """The account's regions. Raises KeyError for an account that is not ours."""
         return tuple(self._accounts[account_id]["regions"])
+
+    def circuits(self, account_id: str) -> tuple[str, ...]:
+        """Ids of the account's circuits. Raises KeyError like ``of``."""
+        return tuple(circuit["circuit_id"] for circuit in self._accounts[account_id]["circuits"])
 
     def role_arn(self, account_id: str) -> str:
         """The role to assume in the account, "" for the function's own. Raises KeyError like ``of``."""
@@ -118,6 +122,7 @@ def policy_of(account: Mapping[str, Any]) -> Policy:
         offer_lifetime=timedelta(days=chosen["offer_lifetime"]),
         hold_lifetime=timedelta(days=chosen["hold_lifetime"]),
         cool_down=timedelta(days=chosen["cool_down"]),
+        group_deadline=timedelta(days=chosen["group_deadline"]),
         longest_wait=timedelta(seconds=chosen["longest_wait"]),
         max_attempts=chosen["max_attempts"],
         partner_price_list=None if prices is None else price_list_of(prices),

@@ -18,7 +18,7 @@ from crossport.domain.effects.episodes import (
     return_episodes,
     violation_episodes,
 )
-from crossport.domain.effects.kinds import Effect
+from crossport.domain.effects.kinds import ALIVE, Effect
 from crossport.domain.phase import phase_of
 from crossport.domain.policy import Policy
 from crossport.domain.vocabulary import Phase
@@ -89,6 +89,11 @@ def _moot_violation(effect: Effect, connection: Connection, _phase: Phase) -> st
     return "superseded" if effect.details["episode"] < violation_episodes(connection).get(subject, 0) else None
 
 
+def _moot_claim(_effect: Effect, _connection: Connection, phase: Phase) -> str | None:
+    """A port that has gone needs no hold; one claimed after that would never be given back."""
+    return None if phase in ALIVE | {Phase.RELEASING} else f"phase_is_{phase}"
+
+
 def _moot_create(_effect: Effect, connection: Connection, phase: Phase) -> str | None:
     """A port is made while its making is wanted, and never beside another one."""
     if connection.port is not None:
@@ -112,4 +117,5 @@ _MOOT: dict[str, Callable[[Any, Connection, Phase], str | None]] = {
     "create_port": _moot_create,
     "convert_vbr": _moot_create,
     "pay_port": _moot_pay,
+    "claim_hold": _moot_claim,
 }
