@@ -88,8 +88,7 @@ class Reconciler:
         listing = self._listed(circuit)
         vbrs = _VbrsOf(listing, known)
         rows = [
-            Listed(port_id, glance.of_listed(port), vbrs.of(port_id, port))
-            for port_id, port in sorted(listing.ports.items())
+            Listed(port_id, glance.of_listed(port), vbrs.of(port_id)) for port_id, port in sorted(listing.ports.items())
         ]
         at = (listing.started or self.clock.now()) - policy.consistency_window
         found = differences(rows, known, at=at, complete=listing.ports_complete)
@@ -209,7 +208,7 @@ class _VbrsOf:
             return None
         return bool(self._on)
 
-    def of(self, port_id: str, port: PortObservation) -> str | None:
+    def of(self, port_id: str) -> str | None:
         """The glance of a port's VBRs; None when nobody could be asked for them."""
         return glance.of_listed_vbrs(self._on.get(port_id, ())) if self._visible else None
 

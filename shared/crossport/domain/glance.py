@@ -24,7 +24,7 @@ VBR_FIELDS = ("owner_uid", "vlan_id", "status", "presence")
 #: Between fields, and between VBRs: characters that no value of the cloud has.
 _FIELD, _ITEM = "\x1f", "\x1e"
 #: A field of which nothing is known or said.
-_UNSAID = "\x00"
+_UNSAID = "\x1d"
 _TIMES = frozenset({"enabled_time", "end_time"})
 
 
