@@ -13,11 +13,11 @@ from itertools import islice
 
 from crossport.application.commit import MAX_ROUNDS, read_port, save_of
 from crossport.application.errors import CloudCallError, IntegrityConflictError
-from crossport.application.ports import Clock, Cloud, OutboxRow, Policies, Save, SaveOutcome, Store
+from crossport.application.ports import CircuitRun, Clock, Cloud, OutboxRow, Policies, Save, SaveOutcome, Store
 from crossport.domain import glance
 from crossport.domain.circuit import Circuit
 from crossport.domain.circuit_audit import CircuitBreach, breaches_of
-from crossport.domain.decide import decide
+from crossport.domain.decide import Finding, decide
 from crossport.domain.differences import Difference, Kind, Known, Listed, differences
 from crossport.domain.gaps import Gap, gaps_of
 from crossport.domain.observation import PortObservation, VbrObservation
@@ -93,7 +93,7 @@ class Reconciler:
         at = (listing.started or self.clock.now()) - policy.consistency_window
         found = differences(rows, known, at=at, complete=listing.ports_complete)
         healed = tuple(self._healed(found, circuit, policy, at))
-        return CircuitReport(
+        report = CircuitReport(
             circuit=circuit,
             at=at,
             complete=listing.ports_complete and listing.vbrs is not None,
@@ -103,6 +103,9 @@ class Reconciler:
             healed=healed,
             breaches=breaches_of(circuit, listing.ports.values(), policy),
         )
+        if not self.dry_run:
+            self.store.reconciled(run_of(report))
+        return report
 
     def _listed(self, circuit: Circuit) -> _Listing:
         place = {"account_id": circuit.account_id, "region": circuit.region, "circuit_id": circuit.circuit_id}
@@ -211,6 +214,47 @@ class _VbrsOf:
     def of(self, port_id: str) -> str | None:
         """The glance of a port's VBRs; None when nobody could be asked for them."""
         return glance.of_listed_vbrs(self._on.get(port_id, ())) if self._visible else None
+
+
+def run_of(report: CircuitReport) -> CircuitRun:
+    """The report as it is kept."""
+    return CircuitRun(
+        circuit_id=report.circuit.circuit_id,
+        account_id=report.circuit.account_id,
+        at=report.at,
+        complete=report.complete,
+        why=report.why,
+        listed=report.listed,
+        differences=tuple(difference_values(one) for one in report.healed),
+        breaches=tuple(
+            Finding(
+                code=breach.code,
+                subject=breach.subject,
+                details={"port_ids": list(breach.port_ids), "evidence": breach.evidence},
+            )
+            for breach in report.breaches
+        ),
+    )
+
+
+def difference_values(one: Healed) -> dict[str, object]:
+    """A difference and what became of it, as JSON values."""
+    difference = one.difference
+    return {
+        "kind": str(difference.kind),
+        "port_id": difference.port_id,
+        "connection_id": difference.connection_id,
+        "fields": list(difference.fields),
+        "outcome": one.outcome,
+        "missed_events": [
+            {
+                "event_name": gap.event_name,
+                "party": None if gap.party is None else str(gap.party),
+                "at": None if gap.at is None else gap.at.isoformat(),
+            }
+            for gap in one.gaps
+        ],
+    }
 
 
 def _told(one: Difference, outcome: str) -> Healed:

@@ -194,3 +194,19 @@ class SaveOutcome(StrEnum):
     LOST = "lost"
     #: An inbox key of the save is there already; load again to see which.
     DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CircuitRun:
+    """What one reconciliation of a circuit leaves behind. ``differences`` are JSON values, one for each."""
+
+    circuit_id: str
+    account_id: str
+    at: datetime
+    complete: bool
+    #: Why a list broke off; "" when none did.
+    why: str
+    listed: int
+    differences: tuple[Mapping[str, Any], ...]
+    #: What is wrong on the circuit as a whole; findings that are not among these any more are cleared.
+    breaches: tuple[Finding, ...]

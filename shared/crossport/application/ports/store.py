@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from crossport.application.ports.rows import (
+    CircuitRun,
     Completion,
     InputRow,
     LeasedRow,
@@ -87,6 +88,11 @@ class Store(Protocol):
 
     def known_ports(self, circuit_id: str) -> Iterable[Known]:
         """What lists should show of every port of ours on this circuit, ended ones included, in order of port id."""
+        ...
+
+    def reconciled(self, run: CircuitRun) -> None:
+        """Keep what a reconciliation has found: the circuit's latest run, its findings, and, unless it found nothing,
+        a line of the audit trail."""
         ...
 
     def seal(self, *, now: datetime, holder: str, lease_for: timedelta, limit: int) -> int:

@@ -18,12 +18,6 @@ WHERE circuit_id = :circuit_id;
 -- name: stale_orders
 SELECT id FROM connection WHERE phase = 'ordered' AND created_at < :before ORDER BY created_at, id LIMIT :limit;
 
--- name: known_ports
-SELECT port_id, id, port_glance, vbrs_glance, port_over
-FROM connection
-WHERE circuit_id = :circuit_id AND port_id IS NOT NULL
-ORDER BY port_id;
-
 -- name: get_configuration
 SELECT version, document FROM configuration ORDER BY version DESC LIMIT 1;
 

@@ -164,7 +164,8 @@ CREATE TABLE ledger (
 CREATE INDEX ledger_unsealed ON ledger (written_at, key) WHERE seq IS NULL;
 CREATE INDEX ledger_by_connection ON ledger (connection_id);
 
--- What a person should look at; open while ``cleared_at`` is null.
+-- What a person should look at; open while ``cleared_at`` is null. ``connection_id`` is a circuit's id for what is wrong
+-- on a circuit as a whole.
 CREATE TABLE finding (
     key           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     connection_id TEXT COLLATE "C" NOT NULL,
@@ -176,6 +177,18 @@ CREATE TABLE finding (
 );
 
 CREATE INDEX finding_by_connection ON finding (connection_id);
+
+-- The latest reconciliation of each circuit. Runs that found something stand in the audit trail as well.
+CREATE TABLE circuit_run (
+    circuit_id  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    account_id  TEXT COLLATE "C" NOT NULL,
+    at          TEXT COLLATE "C" NOT NULL,
+    complete    INTEGER NOT NULL,
+    why         TEXT COLLATE "C" NOT NULL,
+    listed      INTEGER NOT NULL,
+    differences TEXT COLLATE "C" NOT NULL,
+    breaches    TEXT COLLATE "C" NOT NULL
+);
 
 -- Tenants as declared.
 CREATE TABLE tenant (

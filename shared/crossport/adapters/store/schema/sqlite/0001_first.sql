@@ -162,7 +162,8 @@ CREATE TABLE ledger (
 CREATE INDEX ledger_unsealed ON ledger (written_at, key) WHERE seq IS NULL;
 CREATE INDEX ledger_by_connection ON ledger (connection_id);
 
--- What a person should look at; open while ``cleared_at`` is null.
+-- What a person should look at; open while ``cleared_at`` is null. ``connection_id`` is a circuit's id for what is wrong
+-- on a circuit as a whole.
 CREATE TABLE finding (
     key           TEXT NOT NULL PRIMARY KEY,
     connection_id TEXT NOT NULL,
@@ -174,6 +175,18 @@ CREATE TABLE finding (
 ) STRICT;
 
 CREATE INDEX finding_by_connection ON finding (connection_id);
+
+-- The latest reconciliation of each circuit. Runs that found something stand in the audit trail as well.
+CREATE TABLE circuit_run (
+    circuit_id  TEXT NOT NULL PRIMARY KEY,
+    account_id  TEXT NOT NULL,
+    at          TEXT NOT NULL,
+    complete    INTEGER NOT NULL,
+    why         TEXT NOT NULL,
+    listed      INTEGER NOT NULL,
+    differences TEXT NOT NULL,
+    breaches    TEXT NOT NULL
+) STRICT;
 
 -- Tenants as declared.
 CREATE TABLE tenant (
