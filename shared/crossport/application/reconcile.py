@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from crossport.application.commit import MAX_ROUNDS, read_port, save_of
@@ -120,9 +120,7 @@ class Reconciler:
             listing.why = f"{error.action}: {error.cloud_code}"
         return listing
 
-    def _healed(
-        self, found: Iterable[Difference], circuit: Circuit, policy: Policy, at: datetime
-    ) -> Iterator[Healed]:
+    def _healed(self, found: Iterable[Difference], circuit: Circuit, policy: Policy, at: datetime) -> Iterator[Healed]:
         if self.dry_run:
             yield from (_told(one, "found") for one in found)
             return
@@ -135,9 +133,7 @@ class Reconciler:
             outcomes = self._saved(ours, circuit, policy, at)
             yield from (_told(one, outcomes[one.connection_id]) for one in ours.values())
 
-    def _saved(
-        self, ours: dict[str, Difference], circuit: Circuit, policy: Policy, at: datetime
-    ) -> dict[str, str]:
+    def _saved(self, ours: dict[str, Difference], circuit: Circuit, policy: Policy, at: datetime) -> dict[str, str]:
         """How each difference ended, by connection. All are saved together; those that lost are decided again."""
         ended: dict[str, str] = {}
         for _ in range(MAX_ROUNDS):

@@ -41,6 +41,7 @@ from crossport.application.ports import (
     Unrouted,
 )
 from crossport.domain.circuit import Circuit
+from crossport.domain.differences import Known
 from crossport.domain.groups import Sibling
 from crossport.domain.orders import Tenant
 
@@ -177,6 +178,11 @@ class SqlStore(Administration, ABC):
         """See ``Store.stale_orders``."""
         rows = self._engine.rows("stale_orders", {"before": stamp(before), "limit": limit})
         return tuple(connection_id for (connection_id,) in rows)
+
+    def known_ports(self, circuit_id: str) -> Iterable[Known]:
+        """See ``Store.known_ports``."""
+        rows = self._engine.rows("known_ports", {"circuit_id": circuit_id})
+        return (Known(port_id, owner, port, vbrs, bool(over)) for port_id, owner, port, vbrs, over in rows)
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         """See ``Store.configuration``."""

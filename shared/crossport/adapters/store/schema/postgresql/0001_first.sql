@@ -10,7 +10,7 @@ CREATE FUNCTION refuse_save(code TEXT, what TEXT) RETURNS BOOLEAN LANGUAGE plpgs
 BEGIN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = what; END $$;
 
 -- One tenant's shared port. ``document`` is the whole aggregate (adapters/store/document.py); the other columns repeat
--- what lists and constraints need.
+-- what lists and constraints need, and ``port_glance``, ``vbrs_glance`` and ``port_over`` what reconciliation compares.
 CREATE TABLE connection (
     id              TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     version         INTEGER NOT NULL,
@@ -28,12 +28,15 @@ CREATE TABLE connection (
     group_id        TEXT COLLATE "C" NOT NULL,
     phase           TEXT COLLATE "C" NOT NULL,
     violations      TEXT COLLATE "C" NOT NULL,
+    port_glance     TEXT COLLATE "C",
+    vbrs_glance     TEXT COLLATE "C",
+    port_over       INTEGER,
     document        TEXT COLLATE "C" NOT NULL,
     created_at      TEXT COLLATE "C" NOT NULL,
     updated_at      TEXT COLLATE "C" NOT NULL
 );
 
-CREATE INDEX connection_by_circuit ON connection (circuit_id);
+CREATE INDEX connection_by_circuit ON connection (circuit_id, port_id);
 CREATE INDEX connection_by_group ON connection (group_id, account_id) WHERE group_id <> '';
 CREATE INDEX connection_ordered ON connection (created_at) WHERE phase = 'ordered';
 

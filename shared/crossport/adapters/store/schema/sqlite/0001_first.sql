@@ -8,7 +8,7 @@
 -- times. Money is decimal text. JSON is text.
 
 -- One tenant's shared port. ``document`` is the whole aggregate (adapters/store/document.py); the other columns repeat
--- what lists and constraints need.
+-- what lists and constraints need, and ``port_glance``, ``vbrs_glance`` and ``port_over`` what reconciliation compares.
 CREATE TABLE connection (
     id              TEXT NOT NULL PRIMARY KEY,
     version         INTEGER NOT NULL,
@@ -26,12 +26,15 @@ CREATE TABLE connection (
     group_id        TEXT NOT NULL,
     phase           TEXT NOT NULL,
     violations      TEXT NOT NULL,
+    port_glance     TEXT,
+    vbrs_glance     TEXT,
+    port_over       INTEGER,
     document        TEXT NOT NULL,
     created_at      TEXT NOT NULL,
     updated_at      TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX connection_by_circuit ON connection (circuit_id);
+CREATE INDEX connection_by_circuit ON connection (circuit_id, port_id);
 CREATE INDEX connection_by_group ON connection (group_id, account_id) WHERE group_id <> '';
 CREATE INDEX connection_ordered ON connection (created_at) WHERE phase = 'ordered';
 
