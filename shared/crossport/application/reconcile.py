@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from crossport.application.commit import MAX_ROUNDS, read_port, save_of
 from crossport.application.errors import CloudCallError, IntegrityConflictError
@@ -233,7 +234,7 @@ def run_of(report: CircuitReport) -> CircuitRun:
     )
 
 
-def difference_values(one: Healed) -> dict[str, object]:
+def difference_values(one: Healed) -> dict[str, Any]:
     """A difference and what became of it, as JSON values."""
     difference = one.difference
     return {
@@ -250,6 +251,16 @@ def difference_values(one: Healed) -> dict[str, object]:
             }
             for gap in one.gaps
         ],
+    }
+
+
+def breach_values(breach: CircuitBreach) -> dict[str, Any]:
+    """A broken rule of a circuit as JSON values."""
+    return {
+        "code": breach.code,
+        "subject": breach.subject,
+        "port_ids": list(breach.port_ids),
+        "evidence": breach.evidence,
     }
 
 
