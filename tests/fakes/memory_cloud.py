@@ -42,6 +42,8 @@ class MemoryCloud:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     #: Whether payment alone enables a port, or payment and acceptance together. The documentation does not say.
     payment_enables: bool = True
+    #: Whether VBRs on ports are shown to who asks for the circuit (ruling 8, [INF]).
+    vbrs_seen_by_circuit: bool = True
     #: How long lists do not show a port yet that was made.
     lag: timedelta = timedelta(0)
     #: Ports on a page of ``list_ports``.
@@ -375,6 +377,15 @@ class MemoryCloud:
             wanted = (self._ports.get(port_id) for port_id in known[first : first + self.page_size])
             ports = tuple(replace(port, at=now) for port in wanted if port is not None)
             yield PortPage(started=started, ports=ports, total=len(known))
+
+    def list_vbrs(self, *, account_id: str, region: str, circuit_id: str) -> tuple[VbrObservation, ...]:
+        """See ``application.ports.Cloud``; ``vbrs_seen_by_circuit`` says whether those on ports are shown."""
+        self.calls.append(("list_vbrs", {"account_id": account_id, "region": region, "circuit_id": circuit_id}))
+        self._suffer("list_vbrs", "DescribeVirtualBorderRoutersForPhysicalConnection", lambda: "")
+        ports = {port.port_id for port in self._ports.values() if port.circuit_id == circuit_id}
+        places = {circuit_id} | (ports if self.vbrs_seen_by_circuit else set())
+        shown = (vbr for vbr in self._vbrs.values() if vbr.port_id in places)
+        return tuple(replace(vbr, at=self.clock.now(), port_id=None) for vbr in shown)
 
     def _check_create(self, action: str, request: CreatePort) -> None:
         circuit = self._circuits.get(request.circuit_id)

@@ -381,6 +381,13 @@ class CloudModel:
         shown = tuple(read.port for read in (self._read(port, account_id) for port in ports) if read.port is not None)
         yield PortPage(started=self.clock.now(), ports=shown, total=len(shown))
 
+    def list_vbrs(self, *, account_id: str, region: str, circuit_id: str) -> tuple[VbrObservation, ...]:
+        """See ``application.ports.Cloud``; VBRs on ports are shown with their circuit's."""
+        self._suffer("DescribeVirtualBorderRoutersForPhysicalConnection", str, "")
+        places = {circuit_id, *(port.port_id for port in self.ports.values() if port.circuit_id == circuit_id)}
+        looks = (self._shown(vbr.looks) for vbr in self.vbrs.values() if vbr.port_id in places)
+        return tuple(replace(vbr, at=self.clock.now(), port_id=None) for vbr in looks if vbr is not None)
+
     # --- Inside -----------------------------------------------------------------------------------------------------
 
     def _read(self, port: ModelPort | None, account_id: str) -> Read:

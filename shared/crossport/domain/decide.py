@@ -9,6 +9,7 @@ from typing import Any
 
 from crossport.domain.billing import charges_of, unpriced
 from crossport.domain.connection import Connection
+from crossport.domain.differences import Known, known_of
 from crossport.domain.effects import Effect, effects_of, evidence
 from crossport.domain.facts import PORT_FIELDS, VBR_FIELDS, merge_port, merge_vbr, settle
 from crossport.domain.history import History
@@ -48,6 +49,8 @@ class Decision:
     effects: tuple[Effect, ...] = ()
     records: tuple[BillingRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
+    #: What is known of the port from now on, for reconciliation; None while there is none.
+    known: Known | None = None
 
     @property
     def changed(self) -> bool:
@@ -81,7 +84,7 @@ def conclude(
     """
     heads, records = settle_records(after.heads, charges_of(after, policy))
     after = replace(after, heads=heads) if heads != after.heads else after
-    known = {effect.key for effect in effects_of(before, policy)} if before is not None else set()
+    told = {effect.key for effect in effects_of(before, policy)} if before is not None else set()
     unpriced_before = set(unpriced(before, policy)) if before is not None else set()
     missing = tuple(
         Finding(code="price_missing", subject=subject, details={})
@@ -95,9 +98,10 @@ def conclude(
         phase=phase,
         violations=violations,
         changes=_changes(before, after, phase, violations, window),
-        effects=tuple(effect for effect in effects_of(after, policy) if effect.key not in known),
+        effects=tuple(effect for effect in effects_of(after, policy) if effect.key not in told),
         records=records,
         findings=(*findings, *missing, *_series_findings(before, after), *_late_port(before, after)),
+        known=known_of(after, window),
     )
 
 

@@ -117,7 +117,7 @@ RULES: tuple[Rule, ...] = (
         basis=_INFERRED,
         enforced_at=(Where.ORDER, Where.REQUEST, Where.OBSERVATION),
         checks=(zero_vlan_alone,),
-        codes=("vlan_taken", "vlan_clash"),
+        codes=("vlan_taken", "vlan_clash", "vlan_zero_not_alone"),
         switch="vlan_zero_is_exclusive",
     ),
     Rule(

@@ -44,7 +44,7 @@ PORTS = st.builds(
     PortFacts,
     port_id=TEXTS,
     first_seen=TIMES,
-    confirmed=st.booleans(),
+    confirmed_at=st.none() | TIMES,
     deleted=st.booleans(),
     unknown_acceptance=st.frozensets(WORDS),
     **{name: histories(_values(name)) for name in PORT_FIELDS},
@@ -119,7 +119,7 @@ def test_the_strategies_below_know_every_field() -> None:
     }  # fmt: skip
     assert set(Migration.__dataclass_fields__) == {"vbr_id", "bandwidth_mbps", "before", "after"}
     assert set(PortFacts.__dataclass_fields__) == {
-        "port_id", "first_seen", "confirmed", "deleted", "unknown_acceptance", *PORT_FIELDS,
+        "port_id", "first_seen", "confirmed_at", "deleted", "unknown_acceptance", *PORT_FIELDS,
     }  # fmt: skip
     assert set(VbrFacts.__dataclass_fields__) == {"vbr_id", "first_seen", "deleted", *VBR_FIELDS}
 

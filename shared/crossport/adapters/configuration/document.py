@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -120,6 +120,8 @@ class PolicySettings(_Part):
     settlement_age: Count = Field(default=35, ge=1, le=366)
     #: Days.
     offer_lifetime: Count = Field(default=14, ge=1, le=366)
+    #: Days after an offer on which a tenant who has not accepted is reminded.
+    offer_reminders: Annotated[tuple[Annotated[Count, Field(ge=1, le=366)], ...], Field(max_length=16)] = (1, 3, 7)
     #: Days.
     hold_lifetime: Count = Field(default=30, ge=1, le=366)
     #: Days.

@@ -120,7 +120,7 @@ def _port(port: PortFacts) -> dict[str, Any]:
     return {
         "port_id": port.port_id,
         "first_seen": utc(port.first_seen),
-        "confirmed": port.confirmed,
+        "confirmed_at": utc(port.confirmed_at),
         "deleted": port.deleted,
         "unknown_acceptance": sorted(port.unknown_acceptance),
         **_histories(port, PORT_FIELDS),

@@ -156,3 +156,11 @@ class Cloud(Protocol):
         least of all that it is gone (rule 20). A port may come twice when the list moves under the reader.
         """
         ...
+
+    def list_vbrs(self, *, account_id: str, region: str, circuit_id: str) -> tuple[VbrObservation, ...]:
+        """Every VBR of a circuit and of its ports that the circuit's owner is shown, of all accounts; complete.
+
+        The list does not say on which port a VBR hangs: ``port_id`` is None. Whether VBRs on shared ports are shown at
+        all is not documented (ruling 8, [INF]).
+        """
+        ...
