@@ -385,7 +385,8 @@ class World:
         assert migration.untouched is not False or vbr.settings, "we changed the tenant's VBR"
         if port is None or deal.ceased or vbr.deleted or str(self.store.state.phases[deal.connection_id]) != "enabled":
             return
-        off = vbr.vlan_id != port.vlan_id or vbr.owner_uid != port.tenant_uid
+        # An order that was wrong about its VBR may have found a port made by hand, which no VBR can be attached to.
+        off = port.origin != vbr.vbr_id or vbr.vlan_id != port.vlan_id or vbr.owner_uid != port.tenant_uid
         assert off, "the VBR was left behind"
 
     def _check_port_held(self, deal: Deal, circuit_id: str, vlan_id: int) -> None:
