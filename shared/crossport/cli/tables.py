@@ -157,7 +157,8 @@ def _suspension(row: Row) -> list[tuple[str, Any]]:
     found = row["suspension"]
     if found is None:
         return []
-    return [("Suspended", [found["reason"], f"waits for the {found['waiting_for']}: {found['way_back']}"])]
+    waits = f"waits for the {found['waiting_for']}: {found['way_back']}"
+    return [("Suspended", [found["reason"], waits, f"port fee runs: {found['fee']}"])]
 
 
 def _spec(row: Row) -> str:

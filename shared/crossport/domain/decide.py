@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from crossport.domain.billing import charges_of, unpriced
@@ -14,7 +14,7 @@ from crossport.domain.facts import PORT_FIELDS, VBR_FIELDS, merge_port, merge_vb
 from crossport.domain.history import History
 from crossport.domain.ledger import BillingRecord, settle_records
 from crossport.domain.observation import Observation, PortObservation
-from crossport.domain.phase import phase_of
+from crossport.domain.phase import lost_in_arrears, phase_of
 from crossport.domain.policy import Policy
 from crossport.domain.violations import Violation, violations_of
 from crossport.domain.vocabulary import Phase
@@ -96,7 +96,7 @@ def conclude(
         changes=_changes(before, after, policy),
         effects=tuple(effect for effect in effects_of(after, policy) if effect.key not in known),
         records=records,
-        findings=(*findings, *missing, *_series_findings(before, after)),
+        findings=(*findings, *missing, *_series_findings(before, after), *_lost_findings(before, after, window)),
     )
 
 
@@ -159,6 +159,16 @@ def _series_findings(before: Connection | None, after: Connection) -> tuple[Find
         for at in now
         if at not in known
     )
+
+
+def _lost_findings(before: Connection | None, after: Connection, window: timedelta) -> tuple[Finding, ...]:
+    """A port lost in arrears (ruling 13): told once, when it becomes so."""
+    port = after.port
+    known = before is not None and lost_in_arrears(before, window)
+    if port is None or known or not lost_in_arrears(after, window):
+        return ()
+    details = {"end_time": _iso(port.end_time.current), "order_mode": after.order_mode}
+    return (Finding(code="lost_in_arrears", subject=port.port_id, details=details),)
 
 
 def _changes(before: Connection | None, after: Connection, policy: Policy) -> tuple[Change, ...]:

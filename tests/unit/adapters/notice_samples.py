@@ -22,7 +22,7 @@ from crossport.domain.orders import Contract, Hold, Order, Tenant, decide_order
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList
 from crossport.domain.requests import decide_request
-from crossport.domain.vocabulary import MilestoneName, OrderMode, Party, RequestKind, Source
+from crossport.domain.vocabulary import MilestoneName, OrderMode, Party, Presence, RequestKind, Source
 
 PARTNER_ID = "1290000000000001"
 TENANT_ID = "1290555577770011"
@@ -177,6 +177,7 @@ def states() -> dict[str, Connection]:
         ordered(),
         failure=Refusal(code="cloud_refused", message="The quota of ports is used up.", subject="QuotaExceeded.VPCONN"),
     )
+    missed = [saw_port(12 + number, presence=Presence.NOT_LISTED) for number in (0, 1)]
     return {
         "refused": ordered(vlan_id=3_000, spec="7M", tenant_uid="12a", order_mode="nobody"),
         "failed": failed,
@@ -196,6 +197,11 @@ def states() -> dict[str, Connection]:
         "locked for security": after(running, closed),
         "disabled by tenant": after(running, saw_port(9, status="Terminated")),
         "disabled by partner": after(running, replace(saw_port(9, status="Terminated"), source=Source.OWN_ANSWER)),
+        "subscription ended": after(running, saw_port(24 * 40, business_status="FinancialLocked")),
+        "subscription ended, partner pays": after(ours, saw_port(24 * 40, business_status="FinancialLocked")),
+        "VBR disabled": after(running, saw_vbr(9, status="terminated")),
+        "VBR back": after(running, saw_vbr(9, status="terminated"), saw_vbr(11)),
+        "missed twice and gone": after(running, locked, *missed, saw_port(14, presence=Presence.NOT_FOUND)),
         "back": after(running, locked, saw_port(11, business_status="Normal")),
         "declined": after(offered(), saw_port(9, acceptance="Deleted")),
         "withdrawn": replace(after(offered(), saw_port(9, acceptance="Deleted")), withdrawn_at=START),

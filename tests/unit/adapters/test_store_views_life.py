@@ -119,6 +119,7 @@ class TestSuspension:
         assert row["suspension"] == {
             "reason": "locked_financial",
             "waiting_for": "tenant",
+            "fee": "unknown",
             "way_back": "settle the overdue payment",
         }
 

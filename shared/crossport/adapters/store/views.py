@@ -67,7 +67,7 @@ class Views:
 
         Each has connection_id, version, phase, flow, origin, account_id, region, circuit_id, port_id, vlan_id, vbr_id
         (the accepted VBR), tenant_uid, spec, order_mode, violations, the fields of ``portrait``, suspension (reason,
-        waiting_for, way_back), attested (active by the tenant's word for a VBR that we cannot see), created_at and
+        waiting_for, fee, way_back), attested (active by the tenant's word for a VBR that we cannot see), created_at and
         updated_at.
         """
         rows = self._engine.rows("view_connections", {"phase": phase, "limit": limit})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from crossport.domain.connection import Connection
 from crossport.domain.effects.kinds import ALIVE, Effect
-from crossport.domain.phase import phase_of, suspension
+from crossport.domain.facts import PortFacts
+from crossport.domain.phase import VBR_OFF, phase_of, suspension
 from crossport.domain.policy import Policy
 from crossport.domain.violations import violations_of
 from crossport.domain.vocabulary import Phase
@@ -34,13 +35,27 @@ def _moot_enabled(_effect: Effect, _connection: Connection, phase: Phase, _polic
     return None if phase in ALIVE else f"phase_is_{phase}"
 
 
-def _moot_suspended(effect: Effect, connection: Connection, _phase: Phase, policy: Policy) -> str | None:
-    if suspension(connection, policy.consistency_window) is None:
+def _moot_suspended(effect: Effect, connection: Connection, phase: Phase, policy: Policy) -> str | None:
+    found, port = suspension(connection, policy.consistency_window), connection.port
+    if found is None or port is None:
         return "not_suspended_any_more"
-    port = connection.port
-    value = effect.details.get("cause")
-    current = port and (port.status.current if value == "Terminated" else port.business_status.current)
-    return None if current == value else "superseded"
+    if phase is not Phase.SUSPENDED:
+        return f"phase_is_{phase}"
+    return None if _is_the_cause(effect.details, connection, port, found.reason) else "superseded"
+
+
+def _is_the_cause(details: Mapping[str, object], connection: Connection, port: PortFacts, reason: str) -> bool:
+    """Whether what a notice of a suspension tells is what suspends the connection now."""
+    cause = details.get("cause")
+    if cause == "expired":
+        end = port.end_time.current
+        return reason == "expired" and end is not None and details["end_time"] == end.isoformat()
+    if cause == "vbr_terminated":
+        off = {vbr.vbr_id for vbr in connection.vbrs if vbr.status.current == VBR_OFF}
+        return details["vbr_id"] in off and port.status.current == "Enabled"
+    if cause == "Terminated":
+        return port.status.current == cause
+    return reason != "expired" and port.business_status.current == cause
 
 
 def _moot_resumed(_effect: Effect, connection: Connection, _phase: Phase, policy: Policy) -> str | None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from crossport.domain.connection import Connection
 from crossport.domain.effects.kinds import Notice, key_of
-from crossport.domain.facts import PortFacts
-from crossport.domain.phase import VBR_UP
+from crossport.domain.facts import PortFacts, VbrFacts
+from crossport.domain.phase import VBR_OFF, VBR_UP
 from crossport.domain.violations import Violation, unknown_values
-from crossport.domain.vocabulary import Origin, Party, RequestKind
+from crossport.domain.vocabulary import Origin, Party, Presence, RequestKind
 
 _BOTH = (Party.TENANT, Party.PARTNER)
 _LOCKS = frozenset({"FinancialLocked", "SecurityLocked"})
@@ -73,12 +73,33 @@ def _episodes(connection: Connection, port: PortFacts) -> Iterator[Notice]:
         yield from _tell(connection, "suspended", _BOTH, f"Terminated:{number}", cause="Terminated")
     for number in range(1, port.status.count_runs("Enabled", after={"Terminated"}) + 1):
         yield from _tell(connection, "resumed", _BOTH, f"Enabled:{number}")
+    for outlived in _ends_outlived(port):
+        yield from _tell(connection, "suspended", _BOTH, f"expired:{outlived}", cause="expired", end_time=outlived)
+    for vbr in connection.vbrs:
+        if connection.ever_conformed(vbr):
+            yield from _vbr_episodes(connection, vbr)
     for end in sorted(port.end_time.values()):
         yield from _tell(connection, "paid_until", (Party.PARTNER,), end.isoformat(), end_time=end.isoformat())
 
 
+def _ends_outlived(port: PortFacts) -> list[str]:
+    """Every EndTime after which the port was seen locked for billing; those since renewed are moot when sent."""
+    locked = [entry.at for entry in port.business_status.entries if entry.value == "FinancialLocked"]
+    return sorted(end.isoformat() for end in port.end_time.values() if locked and end <= locked[-1])
+
+
+def _vbr_episodes(connection: Connection, vbr: VbrFacts) -> Iterator[Notice]:
+    """The proper VBR was terminated, which only the circuit's owner can do, and came back."""
+    for number in range(1, vbr.status.count_runs(VBR_OFF) + 1):
+        subject = f"{vbr.vbr_id}:{number}"
+        yield from _tell(connection, "suspended", _BOTH, subject, cause="vbr_terminated", vbr_id=vbr.vbr_id)
+    for number in range(1, vbr.status.count_runs(VBR_UP, after={VBR_OFF}) + 1):
+        yield from _tell(connection, "resumed", _BOTH, f"{vbr.vbr_id}:{number}", cause="vbr", vbr_id=vbr.vbr_id)
+
+
 def _ends(connection: Connection, port: PortFacts) -> Iterator[Notice]:
-    if port.deleted:
+    """A port that is said or seen to be no more. One that was only missed once waits until its absence is proven."""
+    if port.deleted or Presence.NOT_FOUND in port.presence.values():
         yield from _tell(connection, "port_gone", _BOTH, "")
 
 
