@@ -11,6 +11,7 @@ from crossport.application.commands.endings import end_port, release_hold, withd
 from crossport.application.commands.migrate import attach_vbr, convert_vbr
 from crossport.application.commands.pay import pay_port
 from crossport.application.commands.read import read_port
+from crossport.application.commands.recover import recover
 from crossport.application.commit import effect_of
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import Clock, Cloud, LeasedRow, OutboxState, Policies, Store
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Callable[[Desk, Task], Done]] = {
     "pay_port": pay_port,
     "update_port": update_port,
     "settle_hold": settle_hold,
+    "recover": recover,
     "withdraw_port": withdraw_port,
     "end_port": end_port,
     "release_hold": release_hold,

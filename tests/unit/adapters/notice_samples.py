@@ -22,7 +22,7 @@ from crossport.domain.orders import Contract, Hold, Order, Tenant, decide_order
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList
 from crossport.domain.requests import decide_request
-from crossport.domain.vocabulary import MilestoneName, OrderMode, Party, Presence, RequestKind, Source
+from crossport.domain.vocabulary import BEFORE_PUSH, OrderMode, Party, Presence, RequestKind, Source
 
 PARTNER_ID = "1290000000000001"
 TENANT_ID = "1290555577770011"
@@ -87,7 +87,7 @@ def ordered(mode: str = OrderMode.TENANT_PAYS, **changes: Any) -> Connection:
             "received_at": START,
             "vlan_id": 120,
             "tenant_region": "cn-beijing",
-            "milestones": tuple(Milestone(name=name, at=START, actor="sales") for name in MilestoneName),
+            "milestones": tuple(Milestone(name=name, at=START, actor="sales") for name in sorted(BEFORE_PUSH)),
             **changes,
         }
     )
@@ -258,6 +258,24 @@ def render_samples(language: str) -> Iterator[tuple[str, NoticeContext]]:
         for effect in effects_of(connection, POLICY):
             if isinstance(effect, Notice) and effects.moot(effect, connection, POLICY) is None:
                 yield f"{name}: {effect.key}", context_of(effect, connection, language)
+    for name, connection in recoveries().items():
+        notice = recovery_of(connection)
+        assert effects.moot(notice, connection, POLICY) is None
+        yield f"{name}: {notice.key}", context_of(notice, connection, language)
+
+
+def recoveries() -> dict[str, Connection]:
+    """Connections that the tenant alone may bring back."""
+    running = active()
+    known = {name: states()[name] for name in ("locked", "subscription ended", "locked for security")}
+    return {**known, "disabled by tenant": after(running, saw_port(9, status="Terminated"))}
+
+
+def recovery_of(connection: Connection) -> Notice:
+    """What the tenant is told when we were asked to recover the connection and may not."""
+    request = Request(request_id="CR-1", kind=RequestKind.RECOVER, at=START, actor="noc")
+    (notice,) = notices.recovery_notices(connection, request, POLICY)
+    return notice
 
 
 def declared_notices() -> set[tuple[str, Party]]:

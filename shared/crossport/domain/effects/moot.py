@@ -10,6 +10,7 @@ from crossport.domain.effects.kinds import ALIVE, Effect
 from crossport.domain.facts import PortFacts
 from crossport.domain.phase import VBR_OFF, phase_of, suspension
 from crossport.domain.policy import Policy
+from crossport.domain.recovery import tenant_must_act
 from crossport.domain.violations import violations_of
 from crossport.domain.vocabulary import Phase
 
@@ -56,6 +57,12 @@ def _is_the_cause(details: Mapping[str, object], connection: Connection, port: P
     if cause == "Terminated":
         return port.status.current == cause
     return reason != "expired" and port.business_status.current == cause
+
+
+def _moot_recovery(_effect: Effect, connection: Connection, phase: Phase, policy: Policy) -> str | None:
+    if phase is not Phase.SUSPENDED:
+        return f"phase_is_{phase}"
+    return None if tenant_must_act(connection, policy.consistency_window) else "superseded"
 
 
 def _moot_resumed(_effect: Effect, connection: Connection, _phase: Phase, policy: Policy) -> str | None:
@@ -109,4 +116,6 @@ _MOOT: dict[str, Callable[[Any, Connection, Phase, Policy], str | None]] = {
     "pay_port": _moot_pay,
     "attach_vbr": _moot_attach,
     "update_port": _moot_attach,
+    "recover": _moot_attach,
+    "recovery": _moot_recovery,
 }

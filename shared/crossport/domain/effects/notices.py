@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from crossport.domain.connection import Connection
+from crossport.domain.connection import Connection, Request
 from crossport.domain.effects.kinds import Notice, key_of
 from crossport.domain.facts import PortFacts, VbrFacts
 from crossport.domain.phase import VBR_OFF, VBR_UP
+from crossport.domain.policy import Policy
+from crossport.domain.recovery import tenant_must_act
 from crossport.domain.violations import Violation, unknown_values
 from crossport.domain.vocabulary import Origin, Party, Presence, RequestKind
 
@@ -57,6 +59,12 @@ def _of_requests(connection: Connection) -> Iterator[Notice]:
         elif request.kind is RequestKind.CEASE:
             # Tenant-paid: the tenant gets the numbered task list, for only it may end its port (ruling 4).
             yield from _tell(connection, "cease", _BOTH, request.request_id)
+
+
+def recovery_notices(connection: Connection, request: Request, policy: Policy) -> Iterator[Notice]:
+    """What the tenant is told when we were asked to recover what only the tenant may bring back (ruling 4)."""
+    if tenant_must_act(connection, policy.consistency_window) is not None:
+        yield from _tell(connection, "recovery", (Party.TENANT,), request.request_id)
 
 
 def _episodes(connection: Connection, port: PortFacts) -> Iterator[Notice]:
