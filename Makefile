@@ -7,16 +7,19 @@ PYTHON312 ?=
 export PYTHON312
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .bench
 SCENARIO ?= events/scenarios/equinix-dc11.yaml
 
-.PHONY: help setup run test check format package lock clean
+.PHONY: help setup run test check mutants format package bench lock clean
 
 help:
 	@echo "make run     set up, then play $(SCENARIO) on a loopback cloud"
 	@echo "make test    set up, then static checks and all tests, with what each part took"
 	@echo "make check   static checks alone"
+	@echo "make mutants mutate the domain and say how many mutants its tests kill (about an hour; not part of make test)"
 	@echo "make format  format the code"
 	@echo "make package build a folder and a zip for each function under build/functions; needs python3.12 or PYTHON312=..."
+	@echo "make bench   measure against floors and peers; writes bench/RESULTS.md"
 	@echo "make lock    lock the dependencies anew"
 	@echo "make clean   remove everything that the other targets made"
 
@@ -42,6 +45,14 @@ test: setup
 check: setup
 	@$(BIN)/python tests/parts.py checks
 
+# The tools of proofs are not needed for anything else and stand in a file of their own.
+mutants: $(VENV)/.prove
+	@nice -n 15 $(BIN)/python tests/mutants.py
+
+$(VENV)/.prove: requirements/prove.txt $(VENV)/.ready
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements/prove.txt
+	@touch $@
+
 format: setup
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -49,9 +60,21 @@ format: setup
 package: setup
 	@$(BIN)/python -m deployment.package
 
+# An environment of its own: the peers are dependencies of nothing else.
+bench: $(BENCH)/.ready
+	@$(BENCH)/bin/python -m bench
+
+$(BENCH)/.ready: bench/requirements.txt pyproject.toml
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement bench/requirements.txt
+	@$(BENCH)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
 lock: setup
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --all-extras --group dev pyproject.toml --output-file requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --constraint requirements/dev.txt --group prove --output-file requirements/prove.txt
 	$(BIN)/python -m deployment.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --constraint requirements/dev.txt --all-extras --group build pyproject.toml bench/requirements.in --output-file bench/requirements.txt
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

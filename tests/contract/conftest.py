@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crossport.adapters.migrations import migrate
+from crossport.adapters.store.postgresql import PostgresqlStore
 from crossport.adapters.store.sqlite import SqliteStore
 from tests.contract.store_examples import CIRCUIT, NOW
 from tests.contract.store_insight import MemoryInsight, Stores, ViewsInsight
@@ -31,10 +32,14 @@ def database(migrated: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
     """The store under test, with one circuit in it."""
-    made: Callable[[], Iterator[Stores]] = {"memory": _memory, "sqlite": lambda: _sqlite(request)}[request.param]
+    made: Callable[[], Iterator[Stores]] = {
+        "memory": _memory,
+        "sqlite": lambda: _sqlite(request),
+        "postgresql": lambda: _postgresql(request),
+    }[request.param]
     yield from made()
 
 
@@ -47,5 +52,12 @@ def _memory() -> Iterator[Stores]:
 def _sqlite(request: pytest.FixtureRequest) -> Iterator[Stores]:
     url = request.getfixturevalue("database")
     with SqliteStore(url, now=lambda: NOW) as store, SqliteStore(url, now=lambda: NOW) as other:
+        store.put_circuit(CIRCUIT, actor="test", reason="example", at=NOW)
+        yield Stores(store, other, ViewsInsight(url))
+
+
+def _postgresql(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    url = request.getfixturevalue("postgresql_url")
+    with PostgresqlStore(url, now=lambda: NOW) as store, PostgresqlStore(url, now=lambda: NOW) as other:
         store.put_circuit(CIRCUIT, actor="test", reason="example", at=NOW)
         yield Stores(store, other, ViewsInsight(url))

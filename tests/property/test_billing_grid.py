@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from crossport.domain.billing import BILLING_ZONE, charges_of, cut, periods
 from crossport.domain.decide import decide
 from crossport.domain.vocabulary import OrderMode
+from tests.effort import examples
 from tests.unit.domain.examples import NOW, POLICY, connection, port_read, vbr_read
 
 ENABLED = st.timedeltas(timedelta(0), timedelta(days=3_400)).map(
@@ -54,7 +55,7 @@ def test_a_later_end_only_completes_or_appends(enabled: datetime, length: timede
 
 
 @given(ENABLED, LENGTHS, st.sampled_from(OrderMode), st.sampled_from(("50M", "100M", "200M")))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 def test_facts_are_unique_and_money_is_never_binary(
     enabled: datetime, length: timedelta, mode: OrderMode, spec: str
 ) -> None:

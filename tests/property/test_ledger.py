@@ -67,5 +67,7 @@ def test_a_fact_that_comes_back_gets_a_key_of_its_own() -> None:
     _, (second,) = settle_records(heads, _charges({"a": "40.00"}))
     assert first.key == record_key("a", 0, first.digest)
     assert (reversal.key, reversal.reverses) == (f"{first.key}:reversal", first.key)
+    assert (reversal.fact, reversal.revision, reversal.digest, reversal.record) == ("a", 0, first.digest, first.record)
+    assert [(head.fact, head.revision, head.digest, head.record) for head in heads] == [("a", 1, "", "")]
     assert second.digest == first.digest
     assert second.key not in {first.key, reversal.key}

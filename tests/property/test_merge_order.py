@@ -18,10 +18,11 @@ from crossport.domain.history import History
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.phase import phase_of
 from crossport.domain.vocabulary import Source
+from tests.effort import REPEATABLE, examples
 from tests.property.lives import LIVES, MODES, STRAY, day, in_batches, ordered, told
 from tests.unit.domain.examples import POLICY, WINDOW, port_read, port_seen, vbr_seen
 
-RULES = settings(deadline=None, derandomize=False, print_blob=True)
+RULES = settings(deadline=None, derandomize=REPEATABLE, print_blob=True)
 
 
 @st.composite
@@ -37,7 +38,7 @@ def tellings(draw: st.DrawFn) -> tuple[str, int, list[Observation], list[list[Ob
 
 
 @given(tellings())
-@settings(RULES, max_examples=2_000)
+@settings(RULES, max_examples=examples(2_000))
 def test_any_order_with_any_repeats_ends_the_same(
     telling: tuple[str, int, list[Observation], list[list[Observation]]],
 ) -> None:
@@ -54,7 +55,7 @@ def test_any_order_with_any_repeats_ends_the_same(
 
 
 @given(st.sampled_from(sorted(LIVES)), st.randoms(use_true_random=False))
-@settings(RULES, max_examples=25)
+@settings(RULES, max_examples=examples(25))
 def test_whole_lives_end_the_same(kind: tuple[str, int], random: Any) -> None:
     shuffled = list(LIVES[kind])
     random.shuffle(shuffled)
@@ -71,7 +72,7 @@ def test_whole_lives_end_the_same(kind: tuple[str, int], random: Any) -> None:
 
 
 @given(tellings())
-@settings(RULES, max_examples=300)
+@settings(RULES, max_examples=examples(300))
 def test_one_more_observation_takes_no_effect_back(
     telling: tuple[str, int, list[Observation], list[list[Observation]]],
 ) -> None:
@@ -86,7 +87,7 @@ def test_one_more_observation_takes_no_effect_back(
 
 
 @given(tellings())
-@settings(RULES, max_examples=200)
+@settings(RULES, max_examples=examples(200))
 def test_merging_is_idempotent_commutative_and_associative(
     telling: tuple[str, int, list[Observation], list[list[Observation]]],
 ) -> None:
@@ -103,7 +104,7 @@ def test_merging_is_idempotent_commutative_and_associative(
     st.lists(st.tuples(st.integers(0, 40), st.sampled_from(Source), st.sampled_from("abc")), max_size=14),
     st.randoms(use_true_random=False),
 )
-@settings(RULES, max_examples=400)
+@settings(RULES, max_examples=examples(400))
 def test_a_history_is_a_set_and_its_runs_never_become_fewer(
     entries: list[tuple[int, Source, str]], random: Any
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from crossport.cli.main import app as operator
+from crossport.cli.main import app_for
 from crossport.domain.vocabulary import Phase, Verdict
 from localcloud.cli import app as cloud
 from localcloud.fc.template import QueueTrigger, read_template
@@ -200,7 +200,7 @@ def test_named_commands_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", _text(ROOT / "Makefile"), re.MULTILINE))
     for target in re.findall(r"`make ([a-z]+)", text):
         assert target in targets, target
-    for program, application in (("crossport", operator), ("localcloud", cloud)):
+    for program, application in (("crossport", app_for([])), ("localcloud", cloud)):
         known = _commands(application)
         groups = {name.partition(" ")[0] for name in known}
         for words in re.findall(rf"(?:`|^|\$ )(?:\.venv/bin/)?{program} ([a-z|]+(?: [a-z]+)?)", text, re.MULTILINE):

@@ -19,6 +19,10 @@ FUNCTIONS = set(yaml.safe_load((ROOT / "s.yaml").read_text(encoding="utf-8"))["r
 DOCUMENTED = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 
 
+ORDERS = ("order.new", "order.migrate")
+REQUESTS = ("order.change_spec", "order.change_vlan", "order.cease", "order.cancel")
+
+
 def entry_of(file: Path) -> dict[str, Any]:
     entry: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return entry
@@ -80,3 +84,44 @@ def test_both_event_types_and_both_spellings_of_the_source_are_there() -> None:
 def test_every_verdict_that_needs_no_failure_is_shown() -> None:
     verdicts = {one["verdict"] for file in FILES for one in entry_of(file)["expect"]["verdicts"]}
     assert verdicts >= {Verdict.APPLIED, Verdict.DUPLICATE, Verdict.IGNORED, Verdict.REJECTED, Verdict.RETRY}
+
+
+def messages() -> list[tuple[dict[str, Any], str]]:
+    """Every message to Crossport in the catalogue that is JSON, with the verdict that it is given when it is alone."""
+    found = []
+    for file in FILES:
+        entry = entry_of(file)
+        records = entry.get("event")
+        if not isinstance(records, list) or len(records) != 1 or len(entry["expect"]["verdicts"]) != 1:
+            continue
+        body = records[0].get("data", {}).get("messageBody") if isinstance(records[0], dict) else None
+        try:
+            message = json.loads(body or "")
+        except ValueError:
+            continue
+        if isinstance(message, dict):
+            found.append((message, entry["expect"]["verdicts"][0]["verdict"]))
+    return found
+
+
+@pytest.mark.parametrize("kind", [*ORDERS, *REQUESTS, "order.milestone"])
+def test_every_message_to_the_queue_orders_is_shown_accepted_and_refused(kind: str) -> None:
+    verdicts = {verdict for message, verdict in messages() if message.get("type") == kind}
+    assert verdicts >= {Verdict.APPLIED, Verdict.REJECTED}
+
+
+@pytest.mark.parametrize("kind", ORDERS)
+def test_every_order_is_shown_waiting(kind: str) -> None:
+    """Accepted before the line exists (ruling 5): without the milestone that gates the push."""
+    gates = [
+        [milestone["name"] for milestone in message.get("milestones", ())]
+        for message, verdict in messages()
+        if message.get("type") == kind and verdict == Verdict.APPLIED
+    ]
+    assert any("last_mile_ready" not in names for names in gates)
+    assert any("last_mile_ready" in names for names in gates)
+
+
+def test_the_schemas_name_no_other_message_to_the_queue_orders() -> None:
+    schemas = {file.stem for file in (ROOT / "docs" / "schemas").glob("order.*.json")}
+    assert schemas - {"order.reply"} == {*ORDERS, *REQUESTS, "order.milestone"}

@@ -41,7 +41,10 @@ class SendRefusedError(CrossportError):
 
 
 class StoreUnavailableError(CrossportError):
-    """The store could not be reached or is locked; nothing was written."""
+    """The store could not be reached or is locked. Nothing was written, or a lost connection left that unknown.
+
+    Doing it again is safe either way: versions, leases and inbox keys tell what was written.
+    """
 
     code: ClassVar[str] = "store_unavailable"
     retryable: ClassVar[bool] = True

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from crossport.adapters.configuration import Configuration
-    from crossport.adapters.store.sqlite import SqliteStore
+    from crossport.adapters.store.sql_store import SqlStore
 
 _Settings = TypeVar("_Settings", bound="BaseModel")
 
@@ -81,7 +81,7 @@ def apply(
         show_line(f"Version {version} of the configuration is in force{'' if changes else '; nothing has changed'}.")
 
 
-def _put(configuration: Configuration, store: SqliteStore, actor: str, reason: str) -> int:
+def _put(configuration: Configuration, store: SqlStore, actor: str, reason: str) -> int:
     # The document comes last: were one of the rows refused, it would not be in force without them.
     audited = _audited(actor, reason)
     for account in configuration.accounts:
@@ -136,7 +136,7 @@ def sign_contract(
     _say(f"Contract {number}", settings.model_dump(), changed=changed, as_json=as_json)
 
 
-def _require_account(store: SqliteStore, account_id: str) -> None:
+def _require_account(store: SqlStore, account_id: str) -> None:
     from crossport.adapters.configuration import ConfiguredPolicies
     from crossport.application.errors import NotConfiguredError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from crossport.cli.failures import MisuseError, NoDatabaseError
 
 if TYPE_CHECKING:
-    from crossport.adapters.store.sqlite import SqliteStore
+    from crossport.adapters.store.sql_store import SqlStore
     from crossport.adapters.store.views import Views
 
 
@@ -34,7 +34,7 @@ def database_url(url: str) -> str:
     return url
 
 
-def open_store(url: str) -> SqliteStore:
+def open_store(url: str) -> SqlStore:
     """The store, for changes."""
     from crossport.adapters.store.open import open_store as adapter_open
 
@@ -44,13 +44,8 @@ def open_store(url: str) -> SqliteStore:
 def open_views(url: str) -> Views:
     """The store's lists, for reading. Never creates a database."""
     from crossport.adapters.store.views import Views
-    from crossport.application.errors import UnknownStoreError
 
-    checked = database_url(url)
-    scheme = checked.partition(":")[0]
-    if scheme != "sqlite":
-        raise UnknownStoreError(f"no store engine serves {scheme!r}; use sqlite:////absolute/path")
-    return Views(checked)
+    return Views(database_url(url))
 
 
 def now() -> datetime:

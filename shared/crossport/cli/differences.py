@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crossport.adapters.configuration import Configuration
-    from crossport.adapters.store.sqlite import SqliteStore
+    from crossport.adapters.store.sql_store import SqlStore
     from crossport.domain.circuit import Circuit
 
 _CIRCUIT_STATE = frozenset({"held_mbps", "vlan_bitmap", "version"})
@@ -39,7 +39,7 @@ class Difference:
         return f"- {self.place}{' (not in the file; stays in the store)' if stays else ''}"
 
 
-def differences(configuration: Configuration, store: SqliteStore) -> list[Difference]:
+def differences(configuration: Configuration, store: SqlStore) -> list[Difference]:
     """What applying ``configuration`` would change in the store, in the order of the file.
 
     Rows are compared with what the store holds, not with the document applied before: they can be changed by
@@ -66,7 +66,7 @@ def differences(configuration: Configuration, store: SqliteStore) -> list[Differ
     return found
 
 
-def _contract(store: SqliteStore, account_id: str, tenant_uid: str, number: str) -> dict[str, Any] | None:
+def _contract(store: SqlStore, account_id: str, tenant_uid: str, number: str) -> dict[str, Any] | None:
     context = store.load_order(connection_id="", account_id=account_id, circuit_id="", tenant_uid=tenant_uid)
     return next((_values(asdict(known)) for known in context.contracts if known.number == number), None)
 

@@ -5,40 +5,60 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from crossport.cli.administration import apply, contracts_app, migrate, tenants_app
 from crossport.cli.failures import MISUSE, RUNTIME_FAILURE, MisuseError, complain, detail
-from crossport.cli.listings import connections_app, events_app, findings_app, ledger_app, notices_app, outbox_app
-from crossport.cli.orders import orders_app
-from crossport.cli.rules import rules_app
-from crossport.cli.vlans import vlans_app
 from crossport.domain.errors import CrossportError
 
 #: Codes of errors that mean the command or its input is wrong, not the world.
 _MISUSES = frozenset({MisuseError.code, "configuration_invalid", "orders_invalid", "unknown_store"})
 
-app = typer.Typer(
-    name="crossport",
-    help="Run the partner's side of Alibaba Cloud Express Connect shared ports.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command()(migrate)
-app.command()(apply)
-app.add_typer(connections_app, name="connections")
-app.add_typer(vlans_app, name="vlans")
-app.add_typer(ledger_app, name="ledger")
-app.add_typer(notices_app, name="notices")
-app.add_typer(outbox_app, name="outbox")
-app.add_typer(events_app, name="events")
-app.add_typer(findings_app, name="findings")
-app.add_typer(orders_app, name="orders")
-app.add_typer(contracts_app, name="contracts")
-app.add_typer(tenants_app, name="tenants")
-app.add_typer(rules_app, name="rules")
+#: Where each command or group is made, in the order in which help lists them.
+COMMANDS = {
+    "migrate": ("administration", "migrate"),
+    "apply": ("administration", "apply"),
+    "connections": ("listings", "connections_app"),
+    "vlans": ("vlans", "vlans_app"),
+    "ledger": ("listings", "ledger_app"),
+    "notices": ("listings", "notices_app"),
+    "outbox": ("listings", "outbox_app"),
+    "events": ("listings", "events_app"),
+    "findings": ("listings", "findings_app"),
+    "orders": ("orders", "orders_app"),
+    "contracts": ("administration", "contracts_app"),
+    "tenants": ("administration", "tenants_app"),
+    "rules": ("rules", "rules_app"),
+}
+
+
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The command line with what these arguments need: one command or group when they begin with it, else all.
+
+    A shell starts a process for each command, and importing and describing the others is half of what that costs.
+    """
+    app = typer.Typer(
+        name="crossport",
+        help="Run the partner's side of Alibaba Cloud Express Connect shared ports.",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_group)  # a group even with one command in it
+    wanted = [arguments[0]] if arguments and arguments[0] in COMMANDS else COMMANDS
+    for name in wanted:
+        module, attribute = COMMANDS[name]
+        made = getattr(import_module(f"crossport.cli.{module}"), attribute)
+        if isinstance(made, typer.Typer):
+            app.add_typer(made, name=name)
+        else:
+            app.command(name)(made)
+    return app
+
+
+def _group() -> None:
+    """Run the partner's side of Alibaba Cloud Express Connect shared ports."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         main(["--help"])
         return MISUSE
     try:
-        return int(app(args=arguments, prog_name="crossport", standalone_mode=False) or 0)
+        return int(app_for(arguments)(args=arguments, prog_name="crossport", standalone_mode=False) or 0)
     except typer.TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "crossport")
         complain(f"{error.format_message().replace('Value error, ', '')} Try: {command} --help")

@@ -60,11 +60,14 @@ class Circuit:
         """
         if zero_is_exclusive and self.vlan_bitmap & _VLAN_ZERO:
             return None
+        # Above the highest VLAN ID held every bit is free: there always is a lowest one, if only beyond the range.
+        everything_free = ~self.vlan_bitmap
         for start, high in sorted(pool):
             low = max(start, 1)
-            free = ~(self.vlan_bitmap >> low) & ((1 << (high - low + 1)) - 1) if high >= low else 0
-            if free:
-                return low + (free & -free).bit_length() - 1
+            free = everything_free >> low
+            vlan_id = low + (free & -free).bit_length() - 1
+            if vlan_id <= high:
+                return vlan_id
         return None
 
     def hold(self, vlan_id: int, mbps: int) -> Circuit:

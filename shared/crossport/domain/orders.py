@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from crossport.domain.checks import (
     circuit_fit,
@@ -86,6 +85,9 @@ class Contract:
 
     def in_force(self, now: datetime) -> bool:
         """Whether it is signed and valid on today's date in its own zone (ruling 21)."""
+        # Every event function imports this module, and only orders ask for a zone.
+        from zoneinfo import ZoneInfo
+
         today = now.astimezone(ZoneInfo(self.zone)).date()
         if self.signed_on is None or self.signed_on > today or self.valid_from > today:
             return False

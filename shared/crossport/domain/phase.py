@@ -12,9 +12,11 @@ from crossport.domain.facts import PortFacts, VbrFacts, port_gone
 from crossport.domain.history import Entry, History
 from crossport.domain.vocabulary import OrderMode, Party, Phase, Source
 
-_TERMINATED = frozenset({"Terminating", "Terminated"})
+#: The port's ``Status`` while and after it is terminated.
+TERMINATED = frozenset({"Terminating", "Terminated"})
 _BROKEN_OFF = frozenset({"Rejected", "Allocation Failed", "AllocationFailed"})
-_VBR_DOWN = frozenset({"terminating", "terminated", "recovering"})
+#: The VBR's ``Status`` while no traffic can flow.
+VBR_DOWN = frozenset({"terminating", "terminated", "recovering"})
 #: Words that only the partner's side can have said: our own calls, and events of the partner's own account. What a
 #: tenant forwards moves nothing (``trust``), so a termination by the tenant is known from reads alone.
 _OURS = frozenset({Source.EVENT, Source.OWN_ANSWER})
@@ -91,10 +93,10 @@ def suspension(connection: Connection, window: timedelta) -> Suspension | None:
             fee="unknown",
             way_back="clear the security lock with Alibaba Cloud",
         )
-    if port.status.current in _TERMINATED:
+    if port.status.current in TERMINATED:
         return _disabled(any(entry.source in _OURS for entry in _last_run(port.status)), "recover the port")
     vbr = connection.accepted_vbr(window)
-    if vbr is not None and vbr.status.current in _VBR_DOWN and port.confirmed and port.status.current == "Enabled":
+    if vbr is not None and vbr.status.current in VBR_DOWN and port.confirmed and port.status.current == "Enabled":
         # Only the circuit's owner can terminate or recover a VBR (API reference, TerminateVirtualBorderRouter).
         return _disabled(True, "recover the VBR")
     return None
@@ -127,7 +129,7 @@ def lost_in_arrears(connection: Connection, window: timedelta) -> bool:
 
 def _last_run(history: History[str]) -> Iterator[Entry[str]]:
     """The latest entries that say Terminating or Terminated, back to the last that said otherwise."""
-    return takewhile(lambda entry: entry.value in _TERMINATED, reversed(history.entries))
+    return takewhile(lambda entry: entry.value in TERMINATED, reversed(history.entries))
 
 
 def _disabled(by_partner: bool, way_back: str) -> Suspension:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from crossport.domain.specs import MBPS
+
 #: Regions priced as mainland China; every other region except Riyadh is "outside the mainland".
 _MAINLAND = frozenset(
     {
@@ -50,20 +52,18 @@ def zone_of(region: str) -> str:
     return "riyadh" if region == _RIYADH else "outside"
 
 
-def _months(*prices: int) -> dict[str, Decimal]:
-    specs = ("50M", "100M", "200M", "300M", "400M", "500M", "1G", "2G", "5G", "8G", "10G")
-    return dict(zip(specs, map(Decimal, prices), strict=True))
-
-
 #: Alibaba Cloud's published prices in USD.
 ALIBABA_CLOUD = PriceList(
     name="alibaba-cloud-published",
     version="2026-04",
     currency="USD",
     port_month={
-        "mainland": _months(20, 30, 40, 45, 55, 60, 85, 150, 375, 600, 720),
-        "outside": _months(20, 40, 55, 85, 115, 140, 210, 475, 1100, 1400, 1600),
-        "riyadh": _months(24, 48, 66, 102, 138, 168, 252, 570, 1320, 1680, 1920),
+        zone: dict(zip(MBPS, map(Decimal, prices), strict=True))
+        for zone, prices in (
+            ("mainland", (20, 30, 40, 45, 55, 60, 85, 150, 375, 600, 720)),
+            ("outside", (20, 40, 55, 85, 115, 140, 210, 475, 1100, 1400, 1600)),
+            ("riyadh", (24, 48, 66, 102, 138, 168, 252, 570, 1320, 1680, 1920)),
+        )
     },
     outbound_gb={
         **dict.fromkeys(_MAINLAND, Decimal("0.0130")),

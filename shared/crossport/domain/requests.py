@@ -24,7 +24,7 @@ from crossport.domain.effects import Notice
 from crossport.domain.effects.notices import recovery_notices
 from crossport.domain.effects.replies import fulfilled
 from crossport.domain.orders import Hold
-from crossport.domain.phase import phase_of
+from crossport.domain.phase import VBR_DOWN, phase_of
 from crossport.domain.policy import Policy
 from crossport.domain.recovery import recovery_allowed
 from crossport.domain.specs import MBPS, mbps
@@ -191,8 +191,10 @@ def _accept_cease(case: _Case) -> RequestDecision:
 
 
 def _accept_recover(case: _Case) -> RequestDecision:
-    """VLAN ID and bandwidth were held all the time."""
-    return RequestDecision(decision=_recorded(case))
+    """VLAN ID and bandwidth were held all the time. What is off is noted, for its return is what completes it."""
+    vbr = case.connection.accepted_vbr(case.policy.consistency_window)
+    off = vbr.vbr_id if vbr is not None and vbr.status.current in VBR_DOWN else ""
+    return RequestDecision(decision=_recorded(replace(case, request=replace(case.request, vbr_id=off))))
 
 
 def _accept_cancel(case: _Case) -> RequestDecision:

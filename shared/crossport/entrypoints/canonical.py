@@ -39,7 +39,7 @@ def parse(text: str) -> Any:
     """
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_float, parse_int=_int)
-        return _storable(value, MAX_DEPTH)
+        return value if _is_plain(text) else _storable(value, MAX_DEPTH)
     except NotJsonError:
         raise
     except RecursionError:
@@ -81,6 +81,15 @@ def digest_of(value: Any) -> str:
 def storable(text: str) -> str:
     """The text with U+FFFD for NUL and halves of surrogate pairs."""
     return _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing in the text can be too deep or unstorable, so that its value need not be walked through.
+
+    What ``_UNSTORABLE`` names stands in JSON as itself or as an escape.
+    """
+    brackets = text.count("{") + text.count("[")
+    return brackets <= MAX_DEPTH and "\\u" not in text and _UNSTORABLE.search(text) is None
 
 
 def _storable(value: Any, depth: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,4 +40,4 @@ class RandomIds:
 
     def new(self) -> str:
         """A fresh random id of 32 hexadecimal digits."""
-        return secrets.token_hex(16)
+        return os.urandom(16).hex()

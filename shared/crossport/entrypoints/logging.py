@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -36,6 +37,9 @@ _PATTERNS = (
     # Access key ids, of users and of temporary credentials, wherever they stand.
     (re.compile(r"\b(?:LTAI|STS\.)[0-9A-Za-z]{12,}"), _HIDDEN),
 )
+
+
+_SECRET_NAME = re.compile(r"SECRET|SECURITY_TOKEN|PASSWORD|^ALIBABA_CLOUD_ACCESS_KEY_ID$")
 
 
 class Redaction:
@@ -85,21 +89,45 @@ def _dumped(line: Mapping[str, Any]) -> str:
     return json.dumps(line, default=str, ensure_ascii=True, separators=(",", ":"))
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    """The handler of our root logger, which knows what it was set up with."""
+
+    def __init__(self, stream: TextIO, secrets: Sequence[str], level: str) -> None:
+        super().__init__(stream)
+        self.setFormatter(JsonLines(Redaction(secrets)))
+        self._asked = (secrets, level)
+
+    def fits(self, stream: TextIO, secrets: Sequence[str], level: str) -> bool:
+        return self.stream is stream and self._asked == (secrets, level)
+
+
 def configure(environ: Mapping[str, str], stream: TextIO | None = None) -> logging.Logger:
-    """Set up our root logger on stdout (or ``stream``), once or again; other libraries' logs stay as they are."""
-    secrets = [
-        value
-        for name, value in environ.items()
-        if re.search(r"SECRET|SECURITY_TOKEN|PASSWORD", name) or name == "ALIBABA_CLOUD_ACCESS_KEY_ID"
-    ]
-    handler = logging.StreamHandler(sys.stdout if stream is None else stream)
-    handler.setFormatter(JsonLines(Redaction(secrets)))
+    """Set up our root logger on stdout (or ``stream``), once or again; other libraries' logs stay as they are.
+
+    Every event calls it, because credentials change while an instance is warm and their new values must be hidden,
+    too; as long as nothing has changed it does nothing.
+    """
     logger = logging.getLogger(ROOT)
-    logger.handlers[:] = [handler]
-    logger.setLevel(environ.get("CROSSPORT_LOG_LEVEL", "INFO").upper() if _is_level(environ) else logging.INFO)
+    out = sys.stdout if stream is None else stream
+    secrets = [value for name in _secret_names(environ) if (value := environ.get(name))]
+    level = environ.get("CROSSPORT_LOG_LEVEL", "INFO").upper()
+    present = logger.handlers[0] if len(logger.handlers) == 1 else None
+    if isinstance(present, _Lines) and present.fits(out, secrets, level):
+        return logger
+    logger.handlers[:] = [_Lines(out, secrets, level)]
+    logger.setLevel(level if level in logging.getLevelNamesMapping() else logging.INFO)
     logger.propagate = False
     return logger
 
 
-def _is_level(environ: Mapping[str, str]) -> bool:
-    return environ.get("CROSSPORT_LOG_LEVEL", "INFO").upper() in logging.getLevelNamesMapping()
+def _secret_names(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the variables with secrets. Those of the process are searched again only when their number changes."""
+    global _of_process
+    if environ is not os.environ:
+        return tuple(filter(_SECRET_NAME.search, environ))
+    if _of_process[0] != len(environ):
+        _of_process = len(environ), tuple(filter(_SECRET_NAME.search, environ))
+    return _of_process[1]
+
+
+_of_process: tuple[int, tuple[str, ...]] = (-1, ())

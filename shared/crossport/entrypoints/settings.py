@@ -18,6 +18,8 @@ from crossport.entrypoints.errors import SettingsError
 _HOST_PORT = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 #: An address, alone or with a display name before it: ``Partner NOC <noc@partner.example>``.
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+|[^@<>\r\n]*<[^@\s<>]+@[^@\s<>]+>")
+#: PostgreSQL on a Unix socket: no host but a folder, as a parameter.
+_SOCKET = re.compile(r"postgresql://(?:[^/?#@]*@)?/[^?#]+\?(?:[^#]*&)?host=(?:/|%2F)[^#&]+")
 #: Who mail is from when nobody said so and the mail server is the local cloud's.
 LOOPBACK_SENDER = "crossport@localhost"
 _REGION = re.compile(r"[a-z]{2}-[a-z0-9-]{1,40}")
@@ -91,7 +93,7 @@ class _Reading:
         if value.startswith("sqlite:"):
             if not re.fullmatch(r"sqlite:///.+", value):
                 self.problems.append(f"{name} must be sqlite:///path (sqlite:////path for an absolute one)")
-        elif value and self._split(value, {"postgresql"}) is None:
+        elif value and self._split(value, {"postgresql"}) is None and not _SOCKET.match(value):
             self.problems.append(f"{name} must be a sqlite:/// or postgresql:// URL")
         return value
 

@@ -16,9 +16,11 @@ from crossport.adapters.configuration import (
     Configuration,
     ConfigurationError,
     ConfiguredPolicies,
+    PolicySettings,
     load_configuration,
     read_configuration,
 )
+from crossport.adapters.configuration.policies import is_complete
 from crossport.domain.policy import Policy
 from crossport.domain.vocabulary import MilestoneName, OrderMode
 
@@ -146,6 +148,39 @@ def test_the_document_survives_json() -> None:
 def test_a_bad_policy_is_refused_with_its_place(policy: dict[str, Any], problem: str) -> None:
     (found,) = problems(with_policy(**policy))
     assert problem in found
+
+
+def test_what_is_applied_is_read_back_without_checking_it_again() -> None:
+    document = json.loads(json.dumps(load_configuration(EXAMPLE).document()))
+    assert is_complete(document)
+    account = document["accounts"][0]
+    # In step with the models: a field that only one side knows would send every cold start the long way round.
+    assert set(account["policy"]) == set(PolicySettings.model_fields)
+    checked = read_configuration(document).document()
+    assert checked == document
+
+
+@pytest.mark.parametrize("place", ["policy", "contact", "partner_price_list", None])
+def test_a_document_of_another_release_is_checked_and_completed(place: str | None) -> None:
+    document = json.loads(json.dumps(load_configuration(EXAMPLE).document()))
+    part = document["accounts"][0] if place is None else document["accounts"][0][place]
+    part["of_the_next_release"] = 1
+    assert not is_complete(document)
+    with pytest.raises(ConfigurationError, match="of_the_next_release: is not a known key"):
+        ConfiguredPolicies(document)
+
+
+def test_a_document_from_before_a_setting_existed_gets_its_default() -> None:
+    document = json.loads(json.dumps(load_configuration(EXAMPLE).document()))
+    del document["accounts"][0]["policy"]["cool_down"]
+    assert not is_complete(document)
+    assert ConfiguredPolicies(document).of(ACCOUNT).cool_down == Policy(account_id="").cool_down
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"version": 2}, {"version": 1, "accounts": {}}])
+def test_what_is_no_document_is_refused(document: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        ConfiguredPolicies(document)
 
 
 def test_vlan_zero_and_the_highest_one_may_be_in_the_pool() -> None:

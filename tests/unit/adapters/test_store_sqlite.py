@@ -74,7 +74,7 @@ class TestOpening:
         assert raised.value.retryable
 
     def test_commits_are_flushed(self, store: SqliteStore) -> None:
-        pragma = store._engine._connection.execute
+        pragma = store._sqlite._connection.execute
         assert pragma("PRAGMA journal_mode").fetchone() == ("wal",)
         assert pragma("PRAGMA synchronous").fetchone() == (2,)
         assert pragma("PRAGMA foreign_keys").fetchone() == (1,)
@@ -187,7 +187,7 @@ class TestMigrations:
 
     def test_another_engine_is_refused(self) -> None:
         with pytest.raises(UnknownStoreError):
-            migrate("postgresql://u:secret@host/db")
+            migrate("mysql://u:secret@host/db")
 
     def test_a_folder_that_is_not_there_is_unavailable(self, tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailableError):

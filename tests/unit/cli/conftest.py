@@ -14,7 +14,7 @@ import pytest
 from crossport.adapters.configuration import ConfiguredPolicies, load_configuration
 from crossport.adapters.migrations import migrate
 from crossport.adapters.store.open import open_store
-from crossport.adapters.store.sqlite import SqliteStore
+from crossport.adapters.store.sql_store import SqlStore
 from crossport.application.commit import save_of
 from crossport.application.ports import InputRow, SaveOutcome
 from crossport.cli.main import main
@@ -109,7 +109,7 @@ def lived(applied: str) -> str:
     return applied
 
 
-def _order(store: SqliteStore, number: str, vlan_id: int, spec: str) -> tuple[OrderDecision, Policy]:
+def _order(store: SqlStore, number: str, vlan_id: int, spec: str) -> tuple[OrderDecision, Policy]:
     order = Order(
         client_order_id=number,
         account_id=ACCOUNT,
@@ -146,7 +146,7 @@ def _input(name: str, connection_id: str, verdict: Verdict, at: datetime) -> Inp
     )
 
 
-def _active(store: SqliteStore) -> None:
+def _active(store: SqlStore) -> None:
     ordered, policy = _order(store, "PO-1", 0, "200M")
     connection = ordered.decision.connection
     later = START + timedelta(hours=1)
@@ -190,7 +190,7 @@ def _active(store: SqliteStore) -> None:
     store.receipt(key=notice.key, channel="mail", recipient="network@tenant-one.example", at=later, reference="1")
 
 
-def _refused(store: SqliteStore) -> None:
+def _refused(store: SqlStore) -> None:
     ordered, _ = _order(store, "PO-2", 100, "10G")
     connection_id = ordered.decision.connection.connection_id
     rejected = _input("order.place", connection_id, Verdict.REJECTED, START)

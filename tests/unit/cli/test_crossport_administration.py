@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from crossport.adapters.store.open import open_store
+from crossport.adapters.store.sql_store import SqlStore
 from crossport.adapters.store.sqlite import SqliteStore
 
 #: The fixture ``run``: arguments in, exit code, stdout and stderr out.
@@ -29,9 +30,10 @@ def edited(tmp_path: Path, edit: Any) -> Path:
     return path
 
 
-def audit(store: SqliteStore) -> list[tuple[Any, ...]]:
+def audit(store: SqlStore) -> list[tuple[Any, ...]]:
     """What was changed, by whom and why, oldest first."""
-    connection = store._engine._connection
+    assert isinstance(store, SqliteStore)
+    connection = store._sqlite._connection
     rows = connection.execute("SELECT name, actor, reason FROM audit WHERE kind = 'administration' ORDER BY id")
     return rows.fetchall()
 

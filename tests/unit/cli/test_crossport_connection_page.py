@@ -66,6 +66,7 @@ def test_a_suspension_says_who_is_waited_for(page: Callable[[Connection, Phase],
 def test_active_by_the_tenants_word_says_so(page: Callable[[Connection, Phase], str], run: Run, empty: str) -> None:
     told = page(replace(_confirmed(), attested_at=NOW), Phase.ACTIVE)
     assert "Phase active (attested)" in told
+    assert "One VBR cannot check" in told
     assert "attested" in run("connections", "list", "--db", empty).out
 
 

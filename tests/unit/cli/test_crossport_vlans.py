@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crossport.adapters.store.open import open_store
-from crossport.adapters.store.sqlite import SqliteStore
+from crossport.adapters.store.sql_store import SqlStore
 from crossport.application.ports import Completion, OutboxState, SaveOutcome
 from crossport.domain.orders import Hold
 from crossport.domain.vocabulary import Phase
@@ -24,7 +24,7 @@ GIVEN_BACK = datetime(2026, 5, 3, 10, 0, tzinfo=UTC)
 TAKEN_AGAIN = datetime(2026, 5, 5, tzinfo=UTC)
 
 
-def _take(store: SqliteStore, number: int, vlan_id: int, at: datetime, **rest: Any) -> None:
+def _take(store: SqlStore, number: int, vlan_id: int, at: datetime, **rest: Any) -> None:
     circuit = store.circuit(CIRCUIT.circuit_id)
     assert circuit is not None
     of = replace(connection(number, vlan_id=vlan_id), created_at=at)
@@ -33,7 +33,7 @@ def _take(store: SqliteStore, number: int, vlan_id: int, at: datetime, **rest: A
     assert store.save([wanted]) == [SaveOutcome.SAVED]
 
 
-def _give_back(store: SqliteStore, number: int, vlan_id: int, at: datetime) -> None:
+def _give_back(store: SqlStore, number: int, vlan_id: int, at: datetime) -> None:
     circuit = store.circuit(CIRCUIT.circuit_id)
     assert circuit is not None
     before = stored(store, f"conn-{number}")

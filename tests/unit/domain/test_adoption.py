@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from crossport.domain.adoption import Adoption, decide_adoption
 from crossport.domain.circuit import Circuit
+from crossport.domain.connection import Terms, connection_id_for
+from crossport.domain.decide import Finding
 from crossport.domain.orders import Hold
-from crossport.domain.vocabulary import Origin, Phase
-from tests.unit.domain.examples import CIRCUIT, NOW, POLICY, PORT, TENANT, circuit, contract, port_read, tenant
+from crossport.domain.vocabulary import Flow, OrderMode, Origin, Phase
+from tests.unit.domain.examples import (
+    CIRCUIT,
+    NOW,
+    PARTNER,
+    POLICY,
+    PORT,
+    REGION,
+    TENANT,
+    circuit,
+    contract,
+    port_read,
+    tenant,
+)
+
+HOUR = timedelta(hours=1)
 
 
 def adopted(on: Circuit | None = None, **seen: Any) -> Adoption:
-    return decide_adoption(port_read(NOW, **seen), on or circuit(), tenant(), (contract(),), POLICY)
+    return decide_adoption(port_read(NOW - HOUR, **seen), on or circuit(), tenant(), (contract(),), POLICY)
 
 
 def findings(adoption: Adoption) -> set[str]:
@@ -31,6 +49,39 @@ def test_a_port_from_the_console_is_adopted_as_it_is() -> None:
     assert findings(found) == set()
     # The create call was not ours: nothing is created, read again or paid for.
     assert {effect.kind for effect in found.decision.effects} == {"port_adopted"}
+
+
+def test_an_adopted_port_is_opened_as_it_was_read() -> None:
+    found = adopted().decision.connection
+    assert found.connection_id == connection_id_for(PARTNER, "port", PORT)
+    assert (found.account_id, found.region, found.circuit_id) == (PARTNER, REGION, CIRCUIT)
+    assert (found.flow, found.created_at, found.client_order_id) == (Flow.NEW, NOW - HOUR, "")
+    assert found.terms == Terms(spec="100M", vlan_id=120, order_mode=str(OrderMode.TENANT_PAYS))
+    imported = decide_adoption(
+        port_read(NOW), circuit(), tenant(), (contract(number="C-0", signed_on=None),), POLICY, origin=Origin.IMPORT
+    )
+    assert (imported.decision.connection.origin, imported.decision.connection.contract_number) == (Origin.IMPORT, "")
+    # Historic ports are taken in without a word to anybody.
+    assert imported.decision.effects == ()
+
+
+def test_a_finding_of_an_adopted_port_says_where_it_is() -> None:
+    (finding,) = adopted(circuit().hold(0, 50), vlan_id=7).decision.findings
+    assert finding == Finding(code="vlan_clash", subject=PORT, details={"circuit_id": CIRCUIT, "vlan_id": 7})
+
+
+def test_findings_of_the_decision_come_first() -> None:
+    nothing_for_sale = replace(POLICY, price_list=replace(POLICY.price_list, port_month={}))
+    found = decide_adoption(
+        port_read(NOW, enabled_time=NOW, spec="9G"), circuit(), tenant(), (contract(),), nothing_for_sale
+    )
+    assert [each.code for each in found.decision.findings] == ["price_missing", "spec_unknown"]
+
+
+def test_a_spec_that_no_one_knows_takes_no_bandwidth() -> None:
+    found = adopted(spec="9G")
+    assert found.hold is not None
+    assert (found.hold.mbps, found.circuit.held_mbps) == (0, 0)
 
 
 def test_a_port_without_tenant_or_contract_is_a_finding() -> None:
@@ -72,14 +123,15 @@ def test_a_vlan_that_is_held_already_is_not_held_twice(vlan_id: int) -> None:
 
 def test_a_vlan_out_of_range_is_recorded_but_not_held() -> None:
     found = adopted(vlan_id=4_000)
-    assert findings(found) == {"vlan_out_of_range"}
+    assert [finding.code for finding in found.decision.findings] == ["vlan_out_of_range"]
+    assert findings(adopted(circuit().hold(7, 50), vlan_id=4_000)) == {"vlan_out_of_range"}
     assert (found.hold, found.circuit) == (None, circuit())
     assert found.decision.connection.vlan_id == 4_000
 
 
 @pytest.mark.parametrize("missing", ["tenant_uid", "spec", "vlan_id", "order_mode"])
 def test_an_incomplete_read_is_not_adopted(missing: str) -> None:
-    with pytest.raises(ValueError, match="not complete"):
+    with pytest.raises(ValueError, match=f"^the read of {PORT} is not complete enough to adopt it$"):
         adopted(**{missing: None})
 
 

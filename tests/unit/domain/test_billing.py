@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +21,7 @@ from crossport.domain.vocabulary import OrderMode, Source
 from tests.unit.domain.examples import (
     NOW,
     PARTNER,
+    PARTNER_PRICES,
     POLICY,
     TENANT,
     connection,
@@ -152,6 +155,80 @@ def test_the_fee_runs_from_enabled_time_whatever_the_phase() -> None:
     assert usage(billed(unaccepted)) == usage(billed(locked)) == usage(billed(running()))
 
 
+SAID_BY_ALL = {
+    "connection_id": "conn-1",
+    "account_id": PARTNER,
+    "purpose": "statement",
+    "biller": "alibaba_cloud",
+    "payer": TENANT,
+    "period_start": "2022-08-09T13:00:00+08:00",
+    "period_end": None,
+    "quantity": "1",
+    "currency": "USD",
+    "price_list": "alibaba-cloud-published/2026-04",
+    "rounding": "half_up_0.01",
+}
+FREE = {"unit": "one", "unit_price": "0.00", "amount": "0.00"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("installation", {**FREE, "fact": "conn-1/installation", "accuracy": "exact", "marks": ()}),
+        (
+            "vbr",
+            {**FREE, "fact": "conn-1/vbr:vbr-1", "accuracy": "conditional", "marks": ("outbound_unconfirmed",)},
+        ),
+        (
+            "outbound_data_transfer",
+            {
+                "fact": "conn-1/outbound_data_transfer/rate",
+                "quantity": None,
+                "unit": "GB",
+                "unit_price": "0.0190",
+                "amount": None,
+                "accuracy": "estimate",
+                "marks": ("rate_only",),
+            },
+        ),
+        (
+            "port_usage",
+            {
+                "fact": "conn-1/port_usage/20220809T130000/0/statement",
+                "period_end": "2022-09-10T00:00:00+08:00",
+                "unit": "month",
+                "unit_price": "40",
+                "amount": "40.00",
+                "accuracy": "exact",
+                "marks": (),
+            },
+        ),
+    ],
+)
+def test_a_record_says_all_of_its_charge(kind: str, said: dict[str, Any]) -> None:
+    elsewhere = ENABLED.astimezone(UTC)
+    (charge,) = (c for c in billed(running(enabled_time=elsewhere), vbr_read()) if c.kind == kind)
+    assert charge.document() == {**SAID_BY_ALL, "kind": kind, **said}
+
+
+def test_the_installation_of_a_partner_paid_port_is_the_partners() -> None:
+    charges = {charge.kind: charge for charge in billed(running(order_mode=PARTNER_PAYS), vbr_read())}
+    assert (charges["installation"].payer, charges["vbr"].payer) == (PARTNER, TENANT)
+
+
+def test_a_vbr_that_never_conformed_is_no_ones_to_pay() -> None:
+    assert {charge.kind for charge in billed(running(), vbr_read(vlan_id=0))} == {"installation", "port_usage"}
+
+
+def test_outbound_transfer_without_a_published_rate_is_not_listed() -> None:
+    charges = billed(running(), vbr_read(), region="moon-1")
+    assert {charge.kind for charge in charges} == {"installation", "vbr", "port_usage"}
+
+
+def test_a_port_without_an_end_has_no_period_yet() -> None:
+    assert [charge.kind for charge in billed(running(end_time=None))] == ["installation"]
+
+
 # --- What changes in mid-life ---------------------------------------------------------------------------------------
 
 
@@ -239,6 +316,45 @@ def test_amounts_round_half_up_to_cents(amount: str, rounded: str) -> None:
 )
 def test_published_prices(region: str, spec: str, price: str) -> None:
     assert POLICY.price_list.port(region, spec) == (Decimal(price) if price else None)
+
+
+def test_the_published_list_rises_with_the_spec_in_every_zone() -> None:
+    published = POLICY.price_list
+    zones = {zone: list(months.values()) for zone, months in published.port_month.items()}
+    assert {zone: (len(prices), sum(prices)) for zone, prices in zones.items()} == {
+        "mainland": (11, 2_180),
+        "outside": (11, 5_240),
+        "riyadh": (11, 6_288),
+    }
+    assert all(prices == sorted(prices) for prices in zones.values())
+
+
+@pytest.mark.parametrize(
+    ("region", "price"),
+    [
+        ("cn-hangzhou", "0.0130"),
+        ("cn-hongkong", "0.0390"),
+        ("ap-southeast-5", "0.0780"),
+        ("us-east-1", "0.0190"),
+        ("me-central-1", "0.0860"),
+        ("moon-1", None),
+    ],
+)
+def test_published_prices_of_outbound_transfer(region: str, price: str | None) -> None:
+    assert POLICY.price_list.outbound(region) == (Decimal(price) if price else None)
+
+
+def test_a_list_without_the_zone_has_no_price() -> None:
+    assert PARTNER_PRICES.port("cn-hangzhou", "100M") is None
+    assert PARTNER_PRICES.port("us-east-1", "100M") == Decimal("65.50")
+
+
+def test_a_charge_is_written_in_one_way_only() -> None:
+    (charge,) = usage(billed(running()))
+    text = charge.canonical()
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    assert '"卢森堡"' in replace(charge, price_list="卢森堡").canonical()
+    assert charge.digest == hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def test_a_digest_covers_every_word_of_a_charge() -> None:

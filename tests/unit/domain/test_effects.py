@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from crossport.domain.connection import Connection, Refusal, Terms
+from crossport.domain.connection import Connection, Migration, Refusal, Request, Terms
 from crossport.domain.decide import conclude, decide
 from crossport.domain.effects import Command, Effect, Notice, effects_of, moot, too_early
 from crossport.domain.observation import Observation
-from crossport.domain.vocabulary import OrderMode, Origin, Party, Phase, Presence, Source
-from tests.unit.domain.examples import NOW, POLICY, VLAN, connection, port_read, port_seen, vbr_read, vbr_seen
+from crossport.domain.vocabulary import Flow, OrderMode, Origin, Party, Phase, Presence, RequestKind, Source
+from tests.unit.domain.examples import NOW, POLICY, STRANGER, VLAN, connection, port_read, port_seen, vbr_read, vbr_seen
 
 END = NOW + timedelta(days=30)
 
@@ -40,7 +40,17 @@ def effect(kind: str, known: Connection, contains: str = "") -> Effect:
     return found
 
 
+def partner_paid(hours: float = 0, **fields: Any) -> Observation:
+    mode = str(OrderMode.PARTNER_PAYS)
+    return port_read(at(hours), **{"acceptance": "Confirmed", "order_mode": mode, **fields})
+
+
 FAILED = Refusal(code="cloud_refused", message="the cloud refused")
+PARTNER_PAYS = Terms(spec="100M", vlan_id=VLAN, order_mode=OrderMode.PARTNER_PAYS)
+MIGRATION = Migration(vbr_id="vbr-1", bandwidth_mbps=100)
+MOVING = connection(flow=Flow.MIGRATION, migration=MIGRATION)
+CHANGE = Request(request_id="CR-1", kind=RequestKind.CHANGE_SPEC, at=NOW, actor="noc", spec="200M")
+CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
 
 
 @pytest.mark.parametrize(
@@ -112,6 +122,29 @@ FAILED = Refusal(code="cloud_refused", message="the cloud refused")
         ("create_port", "", connection(), None),
         ("create_port", "", after(port_read()), "port_exists"),
         ("create_port", "", connection(failure=FAILED), "phase_is_failed"),
+        ("convert_vbr", "", MOVING, None),
+        ("convert_vbr", "", after(port_read(), flow=Flow.MIGRATION, migration=MIGRATION), "port_exists"),
+        ("attach_vbr", "", after(running(), flow=Flow.MIGRATION, migration=MIGRATION), None),
+        (
+            "attach_vbr",
+            "",
+            after(running(), port_seen(at(1), acceptance="Deleted"), flow=Flow.MIGRATION, migration=MIGRATION),
+            "phase_is_released",
+        ),
+        ("update_port", "", after(running(), requests=(CHANGE,)), None),
+        ("update_port", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "phase_is_releasing"),
+        ("spec_change", "", after(running(), requests=(CHANGE,)), None),
+        ("spec_change", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "phase_is_releasing"),
+        ("cease", "", after(running(), requests=(CEASE,), cease_recorded_at=NOW), None),
+        ("cease", "", after(running(), requests=(CEASE,)), "phase_is_enabled"),
+        ("pay_port", "", after(partner_paid(), terms=PARTNER_PAYS), None),
+        ("pay_port", "", after(partner_paid(), partner_paid(1, status="Enabled"), terms=PARTNER_PAYS), "already_paid"),
+        (
+            "pay_port",
+            "",
+            after(partner_paid(), partner_paid(1, business_status="FinancialLocked"), terms=PARTNER_PAYS),
+            "phase_is_suspended",
+        ),
         ("provisioning_failed", "", connection(failure=FAILED), None),
         ("port_gone", "", after(running(), port_seen(at(1), acceptance="Deleted")), None),
     ],
@@ -120,7 +153,97 @@ def test_what_is_moot_says_why(kind: str, contains: str, known: Connection, reas
     assert moot(effect(kind, known, contains), known, POLICY) == reason
 
 
-PARTNER_PAYS = Terms(spec="100M", vlan_id=VLAN, order_mode=OrderMode.PARTNER_PAYS)
+def test_an_effect_without_a_rule_always_matters() -> None:
+    gone = after(running(), port_seen(at(1), acceptance="Deleted"))
+    assert moot(Command(key="k", kind="release_hold", connection_id="conn-1"), gone, POLICY) is None
+
+
+def test_what_is_proven_absent_makes_effects_moot_only_after_the_window_of_the_policy() -> None:
+    paid = running(end_time=END, business_status="FinancialLocked")
+    known = after(
+        paid,
+        vbr_read(vlan_id=1),
+        *(port_seen(at(n), presence=Presence.NOT_LISTED) for n in (1, 2)),
+        port_seen(at(2), presence=Presence.NOT_FOUND),
+        *(vbr_seen(at(n), presence=Presence.NOT_LISTED) for n in (1, 2)),
+    )
+    patient = replace(POLICY, consistency_window=timedelta(hours=2))
+    reasons = {
+        kind: (moot(effect(kind, known, contains), known, POLICY), moot(effect(kind, known, contains), known, patient))
+        for kind, contains in (("accepted", ""), ("violation", "wrong_vlan"), ("paid_until", ""))
+    }
+    assert reasons == {
+        "accepted": ("phase_is_released", None),
+        "violation": ("cleared", None),
+        "paid_until": (None, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (after(port_read()), None),
+        (after(port_seen()), None),
+        (after(port_read(tenant_uid=STRANGER)), "violation:wrong_port_owner"),
+        (after(port_read(tenant_uid=STRANGER, vlan_id=0)), "violation:wrong_port_owner"),
+        # Not the port's own fault.
+        (after(port_read(), vbr_read(vlan_id=0)), None),
+        # Moot is not early.
+        (after(running(tenant_uid=STRANGER)), None),
+        (after(port_seen(), flow=Flow.MIGRATION, migration=MIGRATION), "port_not_read"),
+        (after(port_seen(spec="100M"), flow=Flow.MIGRATION, migration=MIGRATION), "port_not_read"),
+        (after(port_seen(spec="100M", vlan_id=VLAN), flow=Flow.MIGRATION, migration=MIGRATION), None),
+    ],
+)
+def test_an_offer_waits_until_the_port_is_as_ordered(known: Connection, reason: str | None) -> None:
+    assert too_early(effect("offer", known), known, POLICY) == reason
+
+
+def test_only_an_offer_waits_for_its_time() -> None:
+    known = after(port_read(tenant_uid=STRANGER))
+    assert too_early(effect("create_port", known), known, POLICY) is None
+    assert too_early(effect("violation", known), known, POLICY) is None
+
+
+COMMANDS_OF: list[tuple[Connection, dict[str, dict[str, Any]]]] = [
+    (connection(intended_at=None), {}),
+    (connection(), {"create_port": {}}),
+    (MOVING, {"convert_vbr": {}}),
+    (after(port_read()), {"create_port": {}, "read_port:created": {"port_id": "pc-1", "cause": "created"}}),
+    (after(port_read(), intended_at=None), {}),
+    (after(port_read(), intended_at=None, flow=Flow.MIGRATION, migration=MIGRATION), {}),
+    (after(running(), intended_at=None, flow=Flow.MIGRATION, migration=MIGRATION), {"attach_vbr": {}}),
+    (
+        after(running(), intended_at=None, requests=(CHANGE, CEASE)),
+        {"update_port:CR-1": {"cause": "CR-1"}, "settle_hold:CR-1": {"cause": "CR-1"}},
+    ),
+    (connection(withdrawn_at=NOW, intended_at=None), {}),
+    (connection(withdrawn_at=NOW), {"create_port": {}, "withdraw_port": {}, "release_hold": {}}),
+    (after(port_read(), withdrawn_at=NOW, intended_at=None), {"withdraw_port": {}}),
+    (after(running(), cease_recorded_at=NOW, intended_at=None), {}),
+    (
+        after(partner_paid(), cease_recorded_at=NOW, intended_at=None, origin=Origin.CONSOLE),
+        {"end_port": {}},
+    ),
+    (
+        after(running(), cease_recorded_at=NOW),
+        {
+            "create_port": {},
+            "read_port:created": {"port_id": "pc-1", "cause": "created"},
+            "release_hold": {},
+        },
+    ),
+    (after(port_read(), port_seen(at(1), acceptance="Deleted"), intended_at=None), {"release_hold": {}}),
+    (after(port_read(), port_seen(at(1), presence=Presence.NOT_FOUND), intended_at=None), {"release_hold": {}}),
+    (after(port_read(), port_seen(at(1), presence=Presence.NOT_LISTED), intended_at=None), {}),
+]
+
+
+@pytest.mark.parametrize(("known", "commands"), COMMANDS_OF)
+def test_what_is_to_be_done(known: Connection, commands: dict[str, dict[str, Any]]) -> None:
+    found = [one for one in effects_of(known, POLICY) if isinstance(one, Command)]
+    assert {one.key.removeprefix("conn-1:"): one.details for one in found} == commands
+    assert all(one.connection_id == "conn-1" and one.kind in one.key for one in found)
 
 
 @pytest.mark.parametrize(
@@ -175,8 +298,9 @@ def test_each_lock_and_each_return_is_told_once_to_both() -> None:
 
 
 def test_a_vbr_is_told_to_be_off_and_back_once_for_each_time_and_only_when_it_is_the_proper_one() -> None:
-    def told(**vbr: Any) -> list[str]:
-        statuses = ("active", "terminating", "terminated", "terminated", "recovering", "active", "terminated")
+    twice = ("active", "terminating", "terminated", "terminated", "recovering", "active", "terminated")
+
+    def told(*statuses: str, **vbr: Any) -> list[str]:
         seen = [vbr_read(at(hours), status=status, **vbr) for hours, status in enumerate(statuses)]
         kinds = ("suspended", "resumed")
         decided = [decide(after(running()), order, POLICY).effects for order in (seen, seen[::-1])]
@@ -184,8 +308,10 @@ def test_a_vbr_is_told_to_be_off_and_back_once_for_each_time_and_only_when_it_is
         assert keys[0] == keys[1]
         return [key.removeprefix("conn-1:") for key in keys[0] if key.endswith("tenant")]
 
-    assert told() == ["resumed:vbr-1:1:tenant", "suspended:vbr-1:1:tenant", "suspended:vbr-1:2:tenant"]
-    assert told(vlan_id=VLAN + 1) == []
+    # The event of a termination is dated after the read that showed it first.
+    assert told(*("active", "terminated", "terminating", "terminated")) == ["suspended:vbr-1:1:tenant"]
+    assert told(*twice) == ["resumed:vbr-1:1:tenant", "suspended:vbr-1:1:tenant", "suspended:vbr-1:2:tenant"]
+    assert told(*twice, vlan_id=VLAN + 1) == []
 
 
 @pytest.mark.parametrize("deleted_first", [True, False])
@@ -248,6 +374,8 @@ def test_an_event_about_another_port_is_a_finding_and_changes_nothing() -> None:
     assert decision.connection == known
     assert [(one.code, one.subject) for one in decision.findings] == [("second_port", "pc-2")]
     assert decision.effects == ()
+    assert decision.findings[0].details == {"at": at(1).isoformat()}
+    assert decision.changed
 
 
 def test_changes_name_what_a_person_follows() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
@@ -92,6 +92,14 @@ def test_a_settled_past_takes_no_more() -> None:
     assert (settled.admits(at(1.9)), settled.admits(at(2))) == (False, True)
 
 
+def test_what_is_of_the_settled_instant_is_not_past_yet() -> None:
+    history = told((0, READ, "a"), (1, READ, "a"), (2, READ, "a"), (3, READ, "a"))
+    settled = history.settle(at(2))
+    assert [entry.at for entry in settled.entries] == [at(0), at(1), at(2), at(3)]
+    assert settled.settle(at(2)) is settled
+    assert [entry.at for entry in settled.settle(at(4)).entries] == [at(0), at(3)]
+
+
 def test_acceptance_only_moves_forward() -> None:
     words = ("Confirmed", "UnConfirmed", "Deleted", "Confirmed", "Considered")
     port = None
@@ -144,19 +152,33 @@ def test_missing_since_starts_over_with_each_sighting() -> None:
     assert missing_since(history) == at(1)
     assert missing_since(history.add(at(3), READ, SEEN)) is None
     assert missing_since(history.add(at(1.5), READ, SEEN)) == at(2)
+    assert missing_since(told((1, READ, UNLISTED), (2, READ, UNLISTED))) == at(1)
+    assert missing_since(told()) is None
 
 
 def test_times_without_a_zone_are_refused_at_the_door() -> None:
-    for build in (
-        lambda: PortObservation(at=NOWHERE, source=READ, port_id="pc-1"),
-        lambda: PortObservation(at=NOW, source=READ, port_id="pc-1", enabled_time=NOWHERE),
-        lambda: PortObservation(at=NOW, source=READ, port_id="pc-1", end_time=NOWHERE),
-        lambda: VbrObservation(at=NOWHERE, source=READ, vbr_id="vbr-1"),
-        lambda: told().add(NOWHERE, READ, "a"),
+    for name, build in (
+        ("an observation's at", lambda: PortObservation(at=NOWHERE, source=READ, port_id="pc-1")),
+        (
+            "an observation's enabled_time",
+            lambda: PortObservation(at=NOW, source=READ, port_id="pc-1", enabled_time=NOWHERE),
+        ),
+        ("an observation's end_time", lambda: PortObservation(at=NOW, source=READ, port_id="pc-1", end_time=NOWHERE)),
+        ("an observation's at", lambda: VbrObservation(at=NOWHERE, source=READ, vbr_id="vbr-1")),
+        ("an entry's time", lambda: told().add(NOWHERE, READ, "a")),
     ):
         with pytest.raises(NaiveTimeError) as caught:
             build()
         assert (caught.value.code, caught.value.retryable) == ("naive_time", False)
+        assert str(caught.value) == caught.value.message == f"{name} has no time zone"
+        assert caught.value.fields == {"name": name}
+
+
+def test_times_of_observations_are_kept_in_utc() -> None:
+    elsewhere = NOW.astimezone(timezone(timedelta(hours=8)))
+    port = PortObservation(at=elsewhere, source=READ, port_id="pc-1", enabled_time=elsewhere, end_time=elsewhere)
+    for kept in (port.at, port.enabled_time, port.end_time, VbrObservation(at=elsewhere, source=READ, vbr_id="v").at):
+        assert (kept, kept and kept.tzinfo) == (NOW, UTC)
 
 
 def test_specs_are_the_eleven_of_the_api_in_decimal_mbits() -> None:

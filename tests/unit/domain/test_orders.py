@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 
 from crossport.domain.circuit import Circuit
-from crossport.domain.connection import token_of
+from crossport.domain.connection import Connection, Refusal, Terms, connection_id_for, token_of
+from crossport.domain.decide import Finding
 from crossport.domain.effects import Command
 from crossport.domain.errors import NaiveTimeError
 from crossport.domain.orders import Contract, Hold, Order, OrderDecision, Tenant, decide_milestone, decide_order
 from crossport.domain.policy import Policy
-from crossport.domain.vocabulary import MilestoneName, OrderMode, Phase
+from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, Phase
 from tests.unit.domain.examples import (
     CIRCUIT,
     NOW,
     PARTNER,
     POLICY,
+    REGION,
     TENANT,
     circuit,
     contract,
@@ -56,6 +58,38 @@ def test_an_order_that_fits_holds_its_vlan_and_bandwidth() -> None:
     assert found.circuit == circuit().hold(120, 100)
     assert found.decision.phase is Phase.ORDERED
     assert found.decision.connection.contract_number == "C-1"
+
+
+def test_a_connection_keeps_what_was_ordered() -> None:
+    told = (milestone(MilestoneName.UID_CONFIRMED), milestone(MilestoneName.QUOTED, NOW - timedelta(hours=1)))
+    asked = order(
+        purchase_order="PO-7", customer_reference="ref", tenant_region="cn-beijing", milestones=told, order_mode="x"
+    )
+    for found, contract_number in ((decided(asked), "C-1"), (decided(asked, by=()), "")):
+        assert replace(found.decision.connection, refusals=()) == Connection(
+            connection_id=connection_id_for(PARTNER, "order", "order-1"),
+            account_id=PARTNER,
+            region=REGION,
+            circuit_id=CIRCUIT,
+            tenant_uid=TENANT,
+            flow=Flow.NEW,
+            origin=Origin.ORDER,
+            terms=Terms(spec="100M", vlan_id=120, order_mode="x"),
+            created_at=NOW,
+            client_order_id="order-1",
+            contract_number=contract_number,
+            purchase_order="PO-7",
+            customer_reference="ref",
+            tenant_region="cn-beijing",
+            milestones=told[::-1],
+        )
+
+
+def test_an_order_without_a_vlan_that_finds_none_is_on_record_without_one() -> None:
+    found = decided(order(vlan_id=None), on=circuit().hold(0, 50))
+    assert found.decision.connection.terms.vlan_id == -1
+    (reason,) = found.refusals
+    assert (reason.message, reason.subject) == (f"no VLAN of the pool is free on {CIRCUIT}", "")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +135,8 @@ def test_each_rule_refuses_with_its_code(code: str, asked: dict[str, Any], given
 def test_the_partners_own_uid_is_a_warning_and_no_refusal() -> None:
     found = decided(order(tenant_uid=PARTNER), of=tenant(tenant_uid=PARTNER))
     assert codes(found) == []
-    assert [(finding.code, finding.subject) for finding in found.decision.findings] == [("tenant_is_partner", PARTNER)]
+    warning = Finding(code="tenant_is_partner", subject=PARTNER, details={"account_id": PARTNER})
+    assert found.decision.findings == (warning,)
     assert decided().decision.findings == ()
 
 
@@ -113,7 +148,24 @@ def test_a_milestone_after_the_order_was_taken_back_intends_nothing() -> None:
 
 
 def test_an_unknown_tenant_is_refused() -> None:
-    assert codes(decide_order(order(), circuit(), None, (contract(),), POLICY)) == ["tenant_unknown"]
+    (reason,) = decide_order(order(), circuit(), None, (contract(),), POLICY).refusals
+    assert reason == Refusal(code="tenant_unknown", message=f"no tenant {TENANT} is on record", subject=TENANT)
+
+
+@pytest.mark.parametrize(
+    ("contracts", "code"), [((), "contract_missing"), ((contract(signed_on=None),), "contract_not_in_force")]
+)
+def test_a_tenant_without_a_contract_is_refused(contracts: tuple[Contract, ...], code: str) -> None:
+    (reason,) = decided(by=contracts).refusals
+    assert reason == Refusal(code=code, message=f"no contract with {TENANT} is signed and valid today", subject=TENANT)
+
+
+def test_the_call_is_intended_when_the_last_of_order_and_gates_came() -> None:
+    early = tuple(milestone(name, NOW - timedelta(hours=1)) for name in GATES)
+    assert decided(order(milestones=early)).decision.connection.intended_at == NOW
+    late = (milestone(GATES[0], NOW + timedelta(hours=2)), milestone(GATES[1], NOW + timedelta(hours=1)))
+    known = decided(order(milestones=(*late, milestone(MilestoneName.QUOTED, NOW + timedelta(days=1)))))
+    assert known.decision.connection.intended_at == NOW + timedelta(hours=2)
 
 
 def test_every_reason_is_told_at_once() -> None:
@@ -206,6 +258,7 @@ def test_a_contract_needs_a_signature_and_may_have_no_end() -> None:
     assert contract(valid_until=None).in_force(NOW + timedelta(days=10_000))
     assert not contract(signed_on=None).in_force(NOW)
     assert not contract(signed_on=date(2022, 8, 2)).in_force(NOW)
+    assert contract(signed_on=date(2022, 8, 1), valid_from=date(2022, 8, 1), valid_until=date(2022, 8, 1)).in_force(NOW)
 
 
 def test_the_contract_in_force_is_the_one_on_record() -> None:
@@ -276,5 +329,5 @@ def test_a_token_is_short_ascii_and_one_for_each_order(client_order_id: str) -> 
 
 
 def test_an_order_without_a_zone_is_an_error() -> None:
-    with pytest.raises(NaiveTimeError):
+    with pytest.raises(NaiveTimeError, match=r"^an order's time of receipt has no time zone$"):
         order(received_at=datetime(2022, 1, 1))  # noqa: DTZ001

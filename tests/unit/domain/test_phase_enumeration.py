@@ -20,6 +20,7 @@ from crossport.domain.observation import Observation, PortObservation, VbrObserv
 from crossport.domain.phase import lost_in_arrears, phase_of, suspension
 from crossport.domain.violations import violations_of
 from crossport.domain.vocabulary import PORT_STATUSES, OrderMode, Party, Phase, Presence, Source
+from tests.effort import stride
 from tests.unit.domain.examples import (
     CIRCUIT,
     NOW,
@@ -216,9 +217,12 @@ def _acts() -> list[frozenset[str]]:
 
 def _cases_with_port(acceptance: str) -> Iterator[tuple[Case, Connection]]:
     vbrs = {name: _vbrs(observations) for name, observations in VBRS.items()}
-    for status, business, presence in itertools.product(STATUSES, BUSINESS, PRESENCES):
+    acts_done = _acts()
+    every = stride(len(vbrs) * len(acts_done))
+    for turn, (status, business, presence) in enumerate(itertools.product(STATUSES, BUSINESS, PRESENCES)):
         port = _port(acceptance, status, business, presence)
-        for (vbr, facts), acts in itertools.product(vbrs.items(), _acts()):
+        beside = itertools.product(vbrs.items(), acts_done)
+        for (vbr, facts), acts in itertools.islice(beside, turn % every, None, every):
             yield Case(acts, acceptance, status, business, presence, vbr), _acted(acts, port, facts)
 
 

@@ -45,7 +45,7 @@ from crossport.domain.specs import MBPS
 from crossport.domain.teardown import TeardownStep, next_step
 from crossport.domain.trust import may_speak
 from crossport.domain.violations import violations_of
-from crossport.domain.vocabulary import Flow, OrderMode, Phase, Presence
+from crossport.domain.vocabulary import Flow, OrderMode, Phase, Presence, Source
 from tests.fakes.manual_clock import ManualClock
 from tests.unit.domain.examples import (
     NOW,
@@ -87,6 +87,12 @@ def test_the_registry_has_the_rules_1_to_20_in_order() -> None:
     assert all(re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", each.code) for each in RULES)
     assert all(each.sentence.endswith(".") and each.source for each in RULES)
     assert (rule(20), rule(0), rule(21)) == (RULES[-1], None, None)
+
+
+def test_a_rule_is_found_by_a_code_that_it_leads_to() -> None:
+    assert [each.number for each in rules_of("vlan_taken")] == [2, 3]
+    assert rules_of("no_such_code") == ()
+    assert check_names(RULES[0]) == ("checks.vlan_in_range",)
 
 
 def test_a_rule_is_enforced_somewhere_or_says_what_it_waits_for() -> None:
@@ -206,6 +212,12 @@ def test_vlan_cool_down_is_seven_days_from_termination_and_ours_from_the_last_si
     )
     assert cool_down_ends(ended, ours) == NOW + DAY + CLOUD_COOL_DOWN
     assert cool_down_ends(ended, timedelta(days=30)) == NOW + DAY + timedelta(days=30)
+    # The port outlives its VBR; what is only said not to be there is no sighting.
+    outlived = after(port_read(NOW + 2 * DAY), port_seen(NOW + 9 * DAY, presence=Presence.NOT_LISTED), on=ended)
+    assert cool_down_ends(outlived, timedelta(days=30)) == NOW + 2 * DAY + timedelta(days=30)
+    heard_of = after(port_seen(NOW, Source.EVENT, acceptance="Confirmed"))
+    assert cool_down_ends(heard_of, ours) == NOW + ours
+    assert cool_down_ends(connection(), ours) is None
 
 
 def test_within_capacity_counts_the_larger_spec_and_what_is_held_already() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +74,42 @@ def test_configuring_twice_does_not_log_twice(stream: io.StringIO) -> None:
     configure({}, stream)
     logging.getLogger("crossport.x").info("once")
     assert len(lines(stream)) == 1
+
+
+def test_what_has_not_changed_is_not_set_up_again() -> None:
+    stream = io.StringIO()
+    logger = configure({"MY_PASSWORD": "hunter2hunter2"}, stream)
+    (handler,) = logger.handlers
+    configure({"MY_PASSWORD": "hunter2hunter2"}, stream)
+    assert logger.handlers == [handler]
+    for environ, out in (
+        ({"MY_PASSWORD": "hunter3hunter3"}, stream),
+        ({"MY_PASSWORD": "hunter2hunter2", "CROSSPORT_LOG_LEVEL": "debug"}, stream),
+        ({"MY_PASSWORD": "hunter2hunter2"}, io.StringIO()),
+    ):
+        assert configure(environ, out).handlers != [handler]
+    logger.handlers.clear()
+
+
+def test_rotated_credentials_of_the_process_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    for secret in ("first-security-token", "second-security-token"):
+        monkeypatch.setenv("ALIBABA_CLOUD_SECURITY_TOKEN", secret)
+        configure(os.environ, stream)
+        logging.getLogger("crossport.x").info(f"before {secret} after")
+    logging.getLogger("crossport").handlers.clear()
+    assert [line["event"] for line in lines(stream)] == ["before *** after"] * 2
+
+
+def test_a_secret_that_joins_the_process_later_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.delenv("LATE_PASSWORD", raising=False)
+    configure(os.environ, stream)
+    monkeypatch.setenv("LATE_PASSWORD", "hunter2hunter2")
+    configure(os.environ, stream)
+    logging.getLogger("crossport.x").info("it is hunter2hunter2")
+    logging.getLogger("crossport").handlers.clear()
+    assert "hunter2" not in stream.getvalue()
 
 
 @pytest.mark.parametrize(

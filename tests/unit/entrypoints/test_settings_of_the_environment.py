@@ -67,6 +67,8 @@ def test_everything_that_is_missing_is_said_at_once() -> None:
     [
         ("CROSSPORT_DB", "mysql://root:hunter2hunter2@h/db"),
         ("CROSSPORT_DB", "postgresql://"),
+        ("CROSSPORT_DB", "postgresql:///crossport"),
+        ("CROSSPORT_DB", "postgresql:///crossport?host=hunter2hunter2"),
         ("CROSSPORT_DB", "sqlite:x.db"),
         ("CROSSPORT_DB", "/tmp/hunter2hunter2.db"),
         ("CROSSPORT_DB", "postgresql://u:hunter2hunter2@h:99999999/db"),
@@ -127,3 +129,8 @@ def test_one_real_endpoint_is_enough_to_refuse_what_is_local(change: dict[str, s
 def test_without_any_endpoint_the_clock_is_refused() -> None:
     environ = {name: LOCAL[name] for name in ("CROSSPORT_DB", "CROSSPORT_REGION", "CROSSPORT_CLOCK")}
     assert problems(environ) == ("CROSSPORT_CLOCK is for loopback endpoints only",)
+
+
+def test_a_postgresql_server_may_be_a_unix_socket() -> None:
+    for url in ("postgresql:///crossport?host=/run/postgresql", "postgresql://me@/db?connect_timeout=3&host=%2Frun"):
+        assert Settings.read({**LOCAL, "CROSSPORT_DB": url}).database_url == url

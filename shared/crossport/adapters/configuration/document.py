@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from crossport.adapters.configuration.policies import price_list_of
 from crossport.adapters.configuration.values import (
     AccountId,
     Amount,
@@ -74,13 +74,7 @@ class PriceListSettings(_Part):
 
     def price_list(self) -> PriceList:
         """The domain's price list."""
-        return PriceList(
-            name=self.name,
-            version=self.version,
-            currency=self.currency,
-            port_month={zone: dict(prices) for zone, prices in self.port_month.items()},
-            outbound_gb=dict(self.outbound_gb),
-        )
+        return price_list_of(self.model_dump(mode="json"))
 
 
 _DEFAULT = Policy(account_id="")
@@ -113,30 +107,6 @@ class PolicySettings(_Part):
     #: How often a record may end as ``retry`` before it becomes a dead letter.
     max_attempts: Count = Field(default=_DEFAULT.max_attempts, ge=1, le=1_000)
 
-    def policy(self, account_id: str, site: str, partner_price_list: PriceList | None) -> Policy:
-        """The domain's policy of one account."""
-        return Policy(
-            account_id=account_id,
-            site=site,
-            specs=frozenset(self.specs),
-            approved_above_1g=self.approved_above_1g,
-            vlan_pool=self.vlan_pool,
-            vlan_zero_is_exclusive=self.vlan_zero_is_exclusive,
-            order_modes=frozenset(self.order_modes),
-            push_after=self.push_after,
-            confirm_uid=self.confirm_uid,
-            partner_pays_at=self.partner_pays_at,
-            pay_months=self.pay_months,
-            pay_auto_renew=self.pay_auto_renew,
-            consistency_window=timedelta(seconds=self.consistency_window),
-            settlement_age=timedelta(days=self.settlement_age),
-            offer_lifetime=timedelta(days=self.offer_lifetime),
-            hold_lifetime=timedelta(days=self.hold_lifetime),
-            cool_down=timedelta(days=self.cool_down),
-            max_attempts=self.max_attempts,
-            partner_price_list=partner_price_list,
-        )
-
 
 class CircuitSettings(_Part):
     """A dedicated circuit of the account. ``bandwidth_mbps`` is decimal Mbit/s; ``status`` is the cloud's word."""
@@ -168,11 +138,6 @@ class AccountSettings(_Part):
     policy: PolicySettings = PolicySettings()
     partner_price_list: PriceListSettings | None = None
     circuits: tuple[CircuitSettings, ...] = ()
-
-    def domain_policy(self) -> Policy:
-        """The account's policy."""
-        prices = self.partner_price_list
-        return self.policy.policy(self.account_id, self.site, prices.price_list() if prices else None)
 
     def warnings(self) -> Iterator[str]:
         """What is legal here but probably not meant."""

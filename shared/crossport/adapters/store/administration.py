@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from crossport.adapters.store.engine import SqliteEngine
+from crossport.adapters.store.engines import Engine
 from crossport.adapters.store.rows import (
     circuit_columns,
     circuit_of,
@@ -32,7 +32,7 @@ class Administration:
     Every method returns whether it changed anything and raises StoreUnavailableError when the store is locked.
     """
 
-    def __init__(self, engine: SqliteEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def put_tenant(self, tenant: Tenant, *, actor: str, reason: str, at: datetime) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any
 from urllib.parse import quote
 
+from crossport.adapters.store.engines import NOTHING
 from crossport.adapters.store.queries import queries_of
 from crossport.application.errors import (
     IntegrityConflictError,
@@ -24,7 +26,6 @@ SCHEME = "sqlite:///"
 OLDEST_SQLITE = (3, 37, 0)
 #: How long a writer waits for another one, in seconds.
 BUSY_TIMEOUT = 10.0
-_NOTHING: Mapping[str, Any] = {}
 #: Primary result codes of what may pass: the database is busy or locked, out of reach, or its disk is full.
 _PASSING = frozenset(
     {
@@ -82,18 +83,18 @@ class SqliteEngine:
         """Close the file; closing twice does nothing."""
         self._connection.close()
 
-    def rows(self, name: str, parameters: Mapping[str, Any] = _NOTHING) -> list[tuple[Any, ...]]:
+    def rows(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> list[tuple[Any, ...]]:
         """The rows of one reading statement, of one moment."""
         with self._lock, _translated():
             rows: list[tuple[Any, ...]] = self._connection.execute(self._statements[name], parameters).fetchall()
             return rows
 
-    def row(self, name: str, parameters: Mapping[str, Any] = _NOTHING) -> tuple[Any, ...] | None:
+    def row(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> tuple[Any, ...] | None:
         """The first row of one reading statement, or None."""
         rows = self.rows(name, parameters)
         return rows[0] if rows else None
 
-    def write(self, name: str, parameters: Mapping[str, Any] = _NOTHING) -> int:
+    def write(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> int:
         """Run one writing statement inside ``writing``; how many rows it wrote.
 
         Raises IntegrityConflictError for a broken constraint; the transaction must then be rolled back.
@@ -102,6 +103,25 @@ class SqliteEngine:
             return self._connection.execute(self._statements[name], parameters).rowcount
         except sqlite3.IntegrityError as error:
             raise IntegrityConflictError(f"the store refused a write: {error}") from error
+
+    def write_all(self, name: str, parameters: Sequence[Mapping[str, Any]]) -> None:
+        """See ``Engine.write_all``."""
+        for each in parameters:
+            self.write(name, each)
+
+    def change(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> int:
+        """See ``Engine.change``."""
+        with self.writing():
+            return self.write(name, parameters)
+
+    def changed_rows(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> list[tuple[Any, ...]]:
+        """See ``Engine.changed_rows``."""
+        with self.writing():
+            return self.rows(name, parameters)
+
+    def texts(self, values: Collection[str]) -> str:
+        """See ``Engine.texts``: a JSON array."""
+        return json.dumps(list(values))
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -1,22 +1,28 @@
-"""Which engine a store's URL means."""
+"""The store at a URL, on the engine that the URL means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 
-from crossport.adapters.store.sqlite import SqliteStore
-from crossport.application.errors import UnknownStoreError
+from crossport.adapters.store.engines import unknown_engine
+from crossport.adapters.store.sql_store import SqlStore, utc_now
 
 
-def open_store(url: str, *, now: Callable[[], datetime] | None = None) -> SqliteStore:
-    """The store at a URL such as ``sqlite:////var/lib/crossport.db``; ``now`` replaces the system's clock.
+def open_store(url: str, *, now: Callable[[], datetime] | None = None) -> SqlStore:
+    """The store at a URL such as ``sqlite:////var/lib/crossport.db`` or ``postgresql://user@host/crossport``.
 
-    Raises UnknownStoreError for a scheme without an engine (the URL itself may hold a password and is not repeated),
-    StoreNotMigratedError when there is no database yet.
+    ``now`` replaces the system's clock. A PostgreSQL store connects when it is first used. Raises UnknownStoreError
+    for a scheme without an engine (the URL itself may hold a password and is not repeated), StoreNotMigratedError when
+    there is no SQLite file yet.
     """
-    scheme, separator, _ = url.partition(":")
-    if separator and scheme == "sqlite":
-        return SqliteStore(url) if now is None else SqliteStore(url, now=now)
-    named = f"scheme {scheme!r}" if separator else "a URL without a scheme"
-    raise UnknownStoreError(f"no store engine serves {named}; use sqlite:////absolute/path")
+    clock = now or utc_now
+    if url.startswith("sqlite:"):
+        from crossport.adapters.store.sqlite import SqliteStore
+
+        return SqliteStore(url, now=clock)
+    if url.startswith("postgresql:"):
+        from crossport.adapters.store.postgresql import PostgresqlStore
+
+        return PostgresqlStore(url, now=clock)
+    raise unknown_engine(url)

@@ -8,28 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
 _MARK = "-- name: "
+#: A package is unpacked wherever it runs; importlib.resources would cost a cold start more than the reading does.
+_FOLDER = Path(__file__).parent
 
 
 @cache
 def queries_of(engine: str) -> Mapping[str, str]:
     """Every statement of an engine (``sqlite``), by name, comments removed."""
-    folder = files(__package__) / "sql"
-    found: dict[str, str] = {}
-    for place in (folder, folder / engine):
-        mine: dict[str, str] = {}
-        for file in sorted(place.iterdir(), key=lambda entry: entry.name):
-            if not file.name.endswith(".sql"):
-                continue
-            for name, statement in _named(file.read_text(encoding="utf-8")):
-                if name in mine:
-                    raise ValueError(f"statement {name} stands twice in {place}")
-                mine[name] = statement
-        found |= mine
-    return MappingProxyType(found)
+    return MappingProxyType(_all_in(_FOLDER / "sql") | _all_in(_FOLDER / "sql" / engine))
+
+
+@cache
+def parts_of(engine: str) -> Mapping[str, str]:
+    """Parts that an engine puts together to statements, by name, from ``sql/<engine>/parts/*.sql``."""
+    return MappingProxyType(_all_in(_FOLDER / "sql" / engine / "parts"))
 
 
 def schema_of(engine: str, revision: str) -> tuple[str, ...]:
@@ -37,7 +33,7 @@ def schema_of(engine: str, revision: str) -> tuple[str, ...]:
 
     A statement ends with the line that ends in a semicolon; there are no triggers.
     """
-    text = (files(__package__) / "schema" / engine / f"{revision}.sql").read_text(encoding="utf-8")
+    text = (_FOLDER / "schema" / engine / f"{revision}.sql").read_text(encoding="utf-8")
     statements, lines = [], []
     for line in _without_comments(text):
         lines.append(line)
@@ -45,6 +41,18 @@ def schema_of(engine: str, revision: str) -> tuple[str, ...]:
             statements.append("\n".join(lines).rstrip(";"))
             lines = []
     return tuple(statements)
+
+
+def _all_in(place: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for file in sorted(place.iterdir(), key=lambda entry: entry.name):
+        if not file.name.endswith(".sql"):
+            continue
+        for name, statement in _named(file.read_text(encoding="utf-8")):
+            if name in found:
+                raise ValueError(f"statement {name} stands twice in {place}")
+            found[name] = statement
+    return found
 
 
 def _named(text: str) -> Iterator[tuple[str, str]]:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from crossport.adapters.store import document
-from crossport.application.ports import InputRow, OutboxRow, Save
+from crossport.adapters.store import document, observations
+from crossport.application.ports import Completion, InputRow, OutboxRow, OutboxState, Save, Unrouted
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
+from crossport.domain.decide import Finding
 from crossport.domain.effects import evidence
 from crossport.domain.ledger import BillingRecord
 from crossport.domain.orders import Contract, Hold, Tenant
@@ -105,6 +106,51 @@ def outbox_columns(row: OutboxRow, at: datetime) -> dict[str, Any]:
         "connection_id": row.connection_id,
         "not_before": stamp_or_none(row.not_before),
         "at": stamp(at),
+    }
+
+
+def completion_columns(completion: Completion, at: datetime) -> dict[str, Any]:
+    """The end of a leased row's turn as parameters of ``finish_outbox``."""
+    return {
+        "key": completion.key,
+        "lease": completion.lease,
+        "state": completion.state,
+        "reason": completion.reason,
+        "not_before": stamp_or_none(completion.not_before),
+        "finished_at": None if completion.state is OutboxState.DUE else stamp(at),
+    }
+
+
+def finding_columns(finding: Finding, connection_id: str, at: datetime) -> dict[str, Any]:
+    """A finding as it is inserted; it is known by connection, code and subject."""
+    return {
+        "key": f"{connection_id}:{finding.code}:{finding.subject}",
+        "connection_id": connection_id,
+        "code": finding.code,
+        "subject": finding.subject,
+        "details": json_text(finding.details),
+        "at": stamp(at),
+    }
+
+
+def hold_columns(hold: Hold, at: datetime) -> dict[str, Any]:
+    """A hold as it is taken or given back at a time."""
+    return {
+        "circuit_id": hold.circuit_id,
+        "vlan_id": hold.vlan_id,
+        "mbps": hold.mbps,
+        "connection_id": hold.connection_id,
+        "at": stamp(at),
+    }
+
+
+def unrouted_columns(waiting: Unrouted) -> dict[str, Any]:
+    """An observation that waits for its connection."""
+    return {
+        "key": waiting.key,
+        "route": waiting.route,
+        "observation": observations.dump(waiting.observation),
+        "at": stamp(waiting.at),
     }
 
 

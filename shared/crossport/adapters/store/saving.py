@@ -5,30 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from crossport.adapters.store import observations
 from crossport.adapters.store.engine import SqliteEngine, Undone
 from crossport.adapters.store.rows import (
     circuit_columns,
+    completion_columns,
     connection_columns,
+    finding_columns,
+    hold_columns,
     input_columns,
-    json_text,
     outbox_columns,
     record_columns,
-    stamp,
-    stamp_or_none,
+    unrouted_columns,
 )
 from crossport.application.errors import IntegrityConflictError
-from crossport.application.ports import (
-    Completion,
-    InputRow,
-    OutboxRow,
-    OutboxState,
-    Save,
-    SaveOutcome,
-    Unrouted,
-)
+from crossport.application.ports import Completion, InputRow, OutboxRow, Save, SaveOutcome, Unrouted
 from crossport.application.routing import routes_of
-from crossport.domain.orders import Hold
 
 
 def write_save(engine: SqliteEngine, save: Save) -> SaveOutcome:
@@ -48,23 +39,6 @@ def write_save(engine: SqliteEngine, save: Save) -> SaveOutcome:
             raise Undone
         _append(engine, save)
     return outcome
-
-
-def write_completion(engine: SqliteEngine, completion: Completion, at: datetime) -> bool:
-    """End a leased row's turn; False when the lease is another's by now, or the row has ended."""
-    ended = completion.state is not OutboxState.DUE
-    written = engine.write(
-        "finish_outbox",
-        {
-            "key": completion.key,
-            "lease": completion.lease,
-            "state": completion.state,
-            "reason": completion.reason,
-            "not_before": stamp_or_none(completion.not_before),
-            "finished_at": stamp(at) if ended else None,
-        },
-    )
-    return written == 1
 
 
 def write_inputs(
@@ -87,15 +61,7 @@ def write_inputs(
     for wanted in outbox:
         engine.write("insert_outbox", outbox_columns(wanted, at))
     for waiting in unrouted:
-        engine.write(
-            "insert_unrouted",
-            {
-                "key": waiting.key,
-                "route": waiting.route,
-                "observation": observations.dump(waiting.observation),
-                "at": stamp(waiting.at),
-            },
-        )
+        engine.write("insert_unrouted", unrouted_columns(waiting))
 
 
 def _swapped(engine: SqliteEngine, save: Save) -> bool:
@@ -106,7 +72,12 @@ def _swapped(engine: SqliteEngine, save: Save) -> bool:
         won = engine.write("insert_connection", columns) == 1
     else:
         won = engine.write("update_connection", {**columns, "version": save.version}) == 1
-    return won and (save.completion is None or write_completion(engine, save.completion, save.at))
+    return won and (save.completion is None or _completed(engine, save.completion, save.at))
+
+
+def _completed(engine: SqliteEngine, completion: Completion, at: datetime) -> bool:
+    """False when the lease is another's by now, or the row has ended."""
+    return engine.write("finish_outbox", completion_columns(completion, at)) == 1
 
 
 def _claimed(engine: SqliteEngine, save: Save) -> bool:
@@ -119,44 +90,24 @@ def _claimed(engine: SqliteEngine, save: Save) -> bool:
 
 
 def _append(engine: SqliteEngine, save: Save) -> None:
-    connection, at = save.connection, stamp(save.at)
+    connection = save.connection
     connection_id = connection.connection_id
     for row in save.inputs:
         if row.shown:
             engine.write("insert_audit", input_columns(row, connection_id))
     # The old hold goes first: a change of spec gives back the VLAN ID that it takes again.
     for hold in save.release:
-        if engine.write("release_hold", _hold_columns(hold, at)) == 0:
+        if engine.write("release_hold", hold_columns(hold, save.at)) == 0:
             raise IntegrityConflictError(f"VLAN {hold.vlan_id} is not held by {connection_id}")
     if save.hold is not None:
-        engine.write("insert_hold", _hold_columns(save.hold, at))
+        engine.write("insert_hold", hold_columns(save.hold, save.at))
     for record in save.records:
         engine.write("insert_record", record_columns(record, connection, save.at))
     for wanted in save.outbox:
         engine.write("insert_outbox", outbox_columns(wanted, save.at))
     for finding in save.findings:
-        engine.write(
-            "insert_finding",
-            {
-                "key": f"{connection_id}:{finding.code}:{finding.subject}",
-                "connection_id": connection_id,
-                "code": finding.code,
-                "subject": finding.subject,
-                "details": json_text(finding.details),
-                "at": at,
-            },
-        )
+        engine.write("insert_finding", finding_columns(finding, connection_id, save.at))
     for route in routes_of(connection):
         engine.write("insert_route", {"route": route, "connection_id": connection_id})
     for key in save.folded:
         engine.write("delete_unrouted", {"key": key})
-
-
-def _hold_columns(hold: Hold, at: str) -> dict[str, str | int]:
-    return {
-        "circuit_id": hold.circuit_id,
-        "vlan_id": hold.vlan_id,
-        "mbps": hold.mbps,
-        "connection_id": hold.connection_id,
-        "at": at,
-    }

@@ -2,168 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from crossport.adapters.store import document, observations
-from crossport.adapters.store.administration import Administration
-from crossport.adapters.store.chain import GENESIS, seal_hash
 from crossport.adapters.store.engine import BUSY_TIMEOUT, SqliteEngine
-from crossport.adapters.store.rows import (
-    circuit_of,
-    contract_of,
-    hold_of,
-    outbox_columns,
-    sealed_payload,
-    stamp,
-    tenant_of,
-    time_of,
-)
-from crossport.adapters.store.saving import write_completion, write_inputs, write_save
+from crossport.adapters.store.saving import write_inputs, write_save
+from crossport.adapters.store.sql_store import SqlStore, utc_now
 from crossport.application.errors import IntegrityConflictError
-from crossport.application.ports import (
-    Completion,
-    InputRow,
-    LeasedRow,
-    Loaded,
-    OrderContext,
-    OutboxRow,
-    Save,
-    SaveOutcome,
-    Stored,
-    Unrouted,
-)
-from crossport.domain.circuit import Circuit
-from crossport.domain.orders import Tenant
-
-#: The lease of the ledger's one sealer.
-SEAL_LEASE = "ledger:seal"
-#: Where sealed records go.
-RECORDS_TARGET = "queue:billing-records"
+from crossport.application.ports import InputRow, OutboxRow, Save, SaveOutcome, Unrouted
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+class SqliteStore(SqlStore):
+    """``Store`` on one SQLite file.
 
-
-class SqliteStore(Administration):
-    """``Store`` (application.ports) on one SQLite file, with the administrative changes beside it.
-
-    One object holds one connection; threads may share it, processes may not. Several objects, in several processes of
-    one host, work on one file: a writer waits ``busy_timeout`` seconds for another, then StoreUnavailableError.
-    ``now`` is the seam for time; only ``record`` reads it, and only for commands that come without an input.
+    Several objects, in several processes of one host, work on one file: a writer waits ``busy_timeout`` seconds for
+    another, then StoreUnavailableError.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], datetime] = _utc_now, busy_timeout: float = BUSY_TIMEOUT) -> None:
-        super().__init__(SqliteEngine(url, busy_timeout=busy_timeout))
-        self._now = now
-
-    def close(self) -> None:
-        """Close the file."""
-        self._engine.close()
-
-    def __enter__(self) -> SqliteStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    # --- Reading ----------------------------------------------------------------------------------------------------
-
-    def load(
-        self, *, routes: Collection[str] = (), keys: Collection[str] = (), circuits: Collection[str] = ()
-    ) -> Loaded:
-        """See ``Store.load``: one statement, so all of it is of one moment."""
-        rows = self._engine.rows("load", {"routes": _list(routes), "keys": _list(keys), "circuits": _list(circuits)})
-        unrouted = sorted(
-            ((at, key, *json.loads(text)) for what, key, at, _, text in rows if what == "unrouted"),
-        )
-        return Loaded(
-            connections=_connections(rows),
-            inbox={key: text for what, key, _, _, text in rows if what == "inbox"},
-            circuits={key: circuit_of(json.loads(text)) for what, key, _, _, text in rows if what == "circuit"},
-            unrouted=tuple(
-                Unrouted(key=key, route=route, observation=observations.load(seen), at=time_of(at))
-                for at, key, route, seen in unrouted
-            ),
-        )
-
-    def get(self, connection_id: str) -> Stored | None:
-        """See ``Store.get``."""
-        row = self._engine.row("get_connection", {"connection_id": connection_id})
-        return None if row is None else Stored(connection=document.load(row[1]), version=row[0])
-
-    def load_order(
-        self, *, connection_id: str, account_id: str, circuit_id: str, tenant_uid: str, keys: Collection[str] = ()
-    ) -> OrderContext:
-        """See ``Store.load_order``: one statement, so all of it is of one moment."""
-        rows = self._engine.rows(
-            "load_order",
-            {
-                "connection_id": connection_id,
-                "account_id": account_id,
-                "circuit_id": circuit_id,
-                "tenant_uid": tenant_uid,
-                "keys": _list(keys),
-            },
-        )
-        values: dict[str, list[Any]] = {"circuit": [], "tenant": [], "contract": [], "hold": []}
-        for what, _, _, _, text in rows:
-            if what in values:
-                values[what].append(json.loads(text))
-        contracts = (contract_of(value) for value in values["contract"])
-        holds = (hold_of(value) for value in values["hold"])
-        return OrderContext(
-            circuit=next((circuit_of(value) for value in values["circuit"]), None),
-            tenant=next((tenant_of(value) for value in values["tenant"]), None),
-            contracts=tuple(sorted(contracts, key=lambda contract: (contract.valid_from, contract.number))),
-            connection=next(iter(_connections(rows).values()), None),
-            holds=tuple(sorted(holds, key=lambda hold: hold.vlan_id)),
-            inbox={key: text for what, key, _, _, text in rows if what == "inbox"},
-        )
-
-    def tenant(self, tenant_uid: str) -> Tenant | None:
-        """See ``Store.tenant``."""
-        row = self._engine.row("get_tenant", {"tenant_uid": tenant_uid})
-        return None if row is None else tenant_of(row)
-
-    def circuit(self, circuit_id: str) -> Circuit | None:
-        """See ``Store.circuit``."""
-        row = self._engine.row("get_circuit", {"circuit_id": circuit_id})
-        return None if row is None else circuit_of(row)
-
-    def stale_orders(self, before: datetime, limit: int) -> Sequence[str]:
-        """See ``Store.stale_orders``."""
-        rows = self._engine.rows("stale_orders", {"before": stamp(before), "limit": limit})
-        return tuple(connection_id for (connection_id,) in rows)
-
-    def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
-        """See ``Store.configuration``."""
-        row = self._engine.row("get_configuration")
-        return None if row is None else (row[0], json.loads(row[1]))
-
-    def has_receipt(self, key: str, channel: str) -> bool:
-        """See ``Store.has_receipt``."""
-        return self._engine.row("has_receipt", {"key": key, "channel": channel}) is not None
-
-    # --- Saving -----------------------------------------------------------------------------------------------------
+    def __init__(self, url: str, *, now: Callable[[], datetime] = utc_now, busy_timeout: float = BUSY_TIMEOUT) -> None:
+        self._sqlite = SqliteEngine(url, busy_timeout=busy_timeout)
+        super().__init__(self._sqlite, now=now)
 
     def save(self, saves: Sequence[Save]) -> Sequence[SaveOutcome]:
-        """See ``Store.save``.
-
-        A broken constraint takes back the whole call, and IntegrityConflictError names the connection whose save did
-        it: save the others again without it.
-        """
+        """See ``SqlStore.save``."""
         outcomes = []
-        with self._engine.writing():
+        with self._sqlite.writing():
             for save in saves:
                 try:
-                    outcomes.append(write_save(self._engine, save))
+                    outcomes.append(write_save(self._sqlite, save))
                 except IntegrityConflictError as error:
                     raise IntegrityConflictError(error.message, connection_id=save.connection.connection_id) from error
         return outcomes
@@ -171,95 +37,6 @@ class SqliteStore(Administration):
     def record(
         self, inputs: Sequence[InputRow], *, outbox: Sequence[OutboxRow] = (), unrouted: Sequence[Unrouted] = ()
     ) -> None:
-        """See ``Store.record``. Commands date from their latest input, those without one from the present time."""
-        at = max((row.at for row in inputs), default=None) or self._now()
-        with self._engine.writing():
-            write_inputs(self._engine, inputs, outbox, unrouted, at)
-
-    # --- Working ----------------------------------------------------------------------------------------------------
-
-    def take(self, *, now: datetime, lease_for: timedelta, lease: str, limit: int) -> Sequence[LeasedRow]:
-        """See ``Store.take``. A row's age counts from when it became due, so a row put off does not go first again."""
-        with self._engine.writing():
-            rows = self._engine.rows(
-                "take_outbox", {"lease": lease, "until": stamp(now + lease_for), "now": stamp(now), "limit": limit}
-            )
-        return tuple(_leased(row[2:], lease) for row in sorted(rows, key=lambda row: row[:2]))
-
-    def finish(self, completion: Completion, *, at: datetime) -> bool:
-        """See ``Store.finish``."""
-        with self._engine.writing():
-            return write_completion(self._engine, completion, at)
-
-    def receipt(self, *, key: str, channel: str, recipient: str, at: datetime, reference: str) -> bool:
-        """See ``Store.receipt``."""
-        columns = {"key": key, "channel": channel, "recipient": recipient, "at": stamp(at), "reference": reference}
-        with self._engine.writing():
-            return self._engine.write("insert_receipt", columns) == 1
-
-    def seal(self, *, now: datetime, holder: str, lease_for: timedelta, limit: int) -> int:
-        """See ``Store.seal``; the chain is that of ``chain.seal_hash``."""
-        with self._engine.writing():
-            leased = {"name": SEAL_LEASE, "holder": holder, "until": stamp(now + lease_for), "now": stamp(now)}
-            if self._engine.write("take_lease", leased) == 0:
-                return 0
-            seq, prev_hash = self._engine.row("last_seal") or (0, GENESIS)
-            rows = self._engine.rows("unsealed_records", {"limit": limit})
-            for key, revision, connection_id, record, reverses in rows:
-                seq += 1
-                hash_ = seal_hash(prev_hash=prev_hash, seq=seq, key=key, record=record, reverses=reverses)
-                self._engine.write("seal_record", {"key": key, "seq": seq, "prev_hash": prev_hash, "hash": hash_})
-                message = OutboxRow(
-                    key=f"billing-record:{key}",
-                    kind="billing_record",
-                    target=RECORDS_TARGET,
-                    payload=sealed_payload(
-                        record,
-                        key=key,
-                        revision=revision,
-                        seq=seq,
-                        prev_hash=prev_hash,
-                        hash_=hash_,
-                        reverses=reverses,
-                    ),
-                    connection_id=connection_id,
-                )
-                self._engine.write("insert_outbox", outbox_columns(message, now))
-                prev_hash = hash_
-            return len(rows)
-
-
-def _list(values: Iterable[str]) -> str:
-    return json.dumps(list(values))
-
-
-def _connections(rows: Iterable[tuple[Any, ...]]) -> dict[str, Stored]:
-    """Stored connections by route; one that several routes lead to is decoded once."""
-    decoded: dict[str, Stored] = {}
-    found: dict[str, Stored] = {}
-    for what, route, connection_id, version, text in rows:
-        if what != "connection":
-            continue
-        stored = decoded.get(connection_id)
-        if stored is None:
-            stored = decoded[connection_id] = Stored(connection=document.load(text), version=version)
-        found[route] = stored
-    return found
-
-
-def _leased(row: tuple[Any, ...], lease: str) -> LeasedRow:
-    key, kind, target, payload, connection_id, not_before, attempts, reason, created_at = row
-    return LeasedRow(
-        row=OutboxRow(
-            key=key,
-            kind=kind,
-            target=target,
-            payload=json.loads(payload),
-            connection_id=connection_id,
-            not_before=None if not_before is None else time_of(not_before),
-        ),
-        lease=lease,
-        attempts=attempts,
-        reason=reason,
-        created_at=time_of(created_at),
-    )
+        """See ``SqlStore.record``."""
+        with self._sqlite.writing():
+            write_inputs(self._sqlite, inputs, outbox, unrouted, self._asked_at(inputs))

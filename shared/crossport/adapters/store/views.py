@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from crossport.adapters.store import document
-from crossport.adapters.store.engine import SqliteEngine
+from crossport.adapters.store.engines import open_engine
 from crossport.adapters.store.portrait import facts, portrait, suspension_of
 from crossport.adapters.store.rows import circuit_of, stamp_or_none
 from crossport.domain.violations import one_vbr_result
@@ -18,6 +18,8 @@ from crossport.domain.vocabulary import Phase
 
 #: How many rows a view returns unless told otherwise.
 DEFAULT_LIMIT = 1_000
+#: More rows than any view has; the engines have no common word for "no limit".
+EVERYTHING = 2**62
 
 _CONNECTION = ("id", "version", "phase", "violations", "vbr_id", "document", "created_at", "updated_at")
 _LEDGER = (
@@ -45,14 +47,14 @@ Row = dict[str, Any]
 class Views:
     """What stands in a store, without the right to change it.
 
-    Raises the same errors on opening as ``open_store``: StoreNotMigratedError where there is no database.
+    Raises the same errors as the store, such as StoreNotMigratedError where there are no tables.
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = SqliteEngine(url, read_only=True)
+        self._engine = open_engine(url, read_only=True)
 
     def close(self) -> None:
-        """Close the file."""
+        """Give back the connection."""
         self._engine.close()
 
     def __enter__(self) -> Views:
@@ -79,7 +81,7 @@ class Views:
         row = self._engine.row("view_connection", {"connection_id": connection_id})
         if row is None:
             return None
-        of = {"connection_id": connection_id, "limit": -1, "target": None, "cleared": True}
+        of = {"connection_id": connection_id, "limit": EVERYTHING, "target": None, "cleared": True}
         receipts = _by_key(self._engine.rows("view_receipts_of", of))
         return {
             **_connection(row),

@@ -8,7 +8,7 @@ from typing import Any
 from crossport.domain.connection import Connection
 from crossport.domain.effects.kinds import ALIVE, Effect
 from crossport.domain.facts import PortFacts
-from crossport.domain.phase import VBR_OFF, phase_of, suspension
+from crossport.domain.phase import TERMINATED, VBR_DOWN, phase_of, suspension
 from crossport.domain.policy import Policy
 from crossport.domain.recovery import tenant_must_act
 from crossport.domain.violations import violations_of
@@ -52,10 +52,10 @@ def _is_the_cause(details: Mapping[str, object], connection: Connection, port: P
         end = port.end_time.current
         return reason == "expired" and end is not None and details["end_time"] == end.isoformat()
     if cause == "vbr_terminated":
-        off = {vbr.vbr_id for vbr in connection.vbrs if vbr.status.current == VBR_OFF}
+        off = {vbr.vbr_id for vbr in connection.vbrs if vbr.status.current in VBR_DOWN}
         return details["vbr_id"] in off and port.status.current == "Enabled"
     if cause == "Terminated":
-        return port.status.current == cause
+        return port.status.current in TERMINATED
     return reason != "expired" and port.business_status.current == cause
 
 

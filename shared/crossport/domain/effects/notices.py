@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from crossport.domain.connection import Connection, Request
 from crossport.domain.effects.kinds import Notice, key_of
 from crossport.domain.facts import PortFacts, VbrFacts
+from crossport.domain.history import History
 from crossport.domain.phase import VBR_OFF, VBR_UP
 from crossport.domain.policy import Policy
 from crossport.domain.recovery import tenant_must_act
@@ -77,7 +79,7 @@ def _episodes(connection: Connection, port: PortFacts) -> Iterator[Notice]:
             yield from _tell(connection, "suspended", _BOTH, f"{value}:{number}", cause=value)
     for number in range(1, port.business_status.count_runs("Normal", after=_LOCKS) + 1):
         yield from _tell(connection, "resumed", _BOTH, f"Normal:{number}")
-    for number in range(1, port.status.count_runs("Terminated") + 1):
+    for number in range(1, _times_off(port.status, "Terminated", up="Enabled") + 1):
         yield from _tell(connection, "suspended", _BOTH, f"Terminated:{number}", cause="Terminated")
     for number in range(1, port.status.count_runs("Enabled", after={"Terminated"}) + 1):
         yield from _tell(connection, "resumed", _BOTH, f"Enabled:{number}")
@@ -90,6 +92,12 @@ def _episodes(connection: Connection, port: PortFacts) -> Iterator[Notice]:
         yield from _tell(connection, "paid_until", (Party.PARTNER,), end.isoformat(), end_time=end.isoformat())
 
 
+def _times_off(history: History[str], off: str, *, up: str) -> int:
+    """How often the status went from up to off, whatever was seen on the way. Never falls when entries are added."""
+    known = (entry.value for entry in history.entries if entry.value in (off, up))
+    return sum(value == off for value, _ in groupby(known))
+
+
 def _ends_outlived(port: PortFacts) -> list[str]:
     """Every EndTime after which the port was seen locked for billing; those since renewed are moot when sent."""
     locked = [entry.at for entry in port.business_status.entries if entry.value == "FinancialLocked"]
@@ -98,7 +106,7 @@ def _ends_outlived(port: PortFacts) -> list[str]:
 
 def _vbr_episodes(connection: Connection, vbr: VbrFacts) -> Iterator[Notice]:
     """The proper VBR was terminated, which only the circuit's owner can do, and came back."""
-    for number in range(1, vbr.status.count_runs(VBR_OFF) + 1):
+    for number in range(1, _times_off(vbr.status, VBR_OFF, up=VBR_UP) + 1):
         subject = f"{vbr.vbr_id}:{number}"
         yield from _tell(connection, "suspended", _BOTH, subject, cause="vbr_terminated", vbr_id=vbr.vbr_id)
     for number in range(1, vbr.status.count_runs(VBR_UP, after={VBR_OFF}) + 1):

@@ -11,7 +11,7 @@ from typing import Any
 from crossport.domain.connection import Connection, Refusal, Request, expiry_id
 from crossport.domain.effects.commands import gates
 from crossport.domain.effects.kinds import Reply, key_of
-from crossport.domain.phase import VBR_OFF, VBR_UP
+from crossport.domain.phase import VBR_UP
 from crossport.domain.policy import Policy
 from crossport.domain.recovery import vlan_at_risk
 from crossport.domain.vocabulary import Origin, RequestKind
@@ -116,6 +116,6 @@ def fulfilled(connection: Connection, request: Request) -> bool:
         return any(e.value == request.vlan_id and e.at >= request.at for e in port.vlan_id.entries)
     if request.kind is RequestKind.RECOVER:
         up = any(e.value == "Enabled" and e.at >= request.at for e in port.status.entries)
-        off = [vbr for vbr in connection.vbrs if connection.ever_conformed(vbr) and VBR_OFF in vbr.status.values()]
-        return up and all(any(e.value == VBR_UP and e.at >= request.at for e in vbr.status.entries) for vbr in off)
+        vbrs = [vbr for vbr in connection.vbrs if vbr.vbr_id == request.vbr_id]
+        return up and all(any(e.value == VBR_UP and e.at >= request.at for e in vbr.status.entries) for vbr in vbrs)
     return port.deleted

@@ -1,9 +1,9 @@
--- What people look at. A parameter that is null filters nothing.
+-- What people look at. A parameter that is null filters nothing; PostgreSQL wants to be told the type of such a one.
 
 -- name: view_connections
 SELECT id, version, phase, violations, accepted_vbr_id, document, created_at, updated_at
 FROM connection
-WHERE :phase IS NULL OR phase = :phase
+WHERE CAST(:phase AS TEXT) IS NULL OR phase = :phase
 ORDER BY created_at DESC, id
 LIMIT :limit;
 
@@ -15,15 +15,16 @@ WHERE id = :connection_id;
 -- name: view_ledger
 SELECT key, fact, revision, digest, connection_id, record, reverses, written_at, seq, prev_hash, hash
 FROM ledger
-WHERE :connection_id IS NULL OR connection_id = :connection_id
+WHERE CAST(:connection_id AS TEXT) IS NULL OR connection_id = :connection_id
 ORDER BY written_at, key
 LIMIT :limit;
 
 -- name: view_outbox
 SELECT key, kind, target, payload, connection_id, state, reason, attempts, not_before, created_at, finished_at
 FROM outbox
-WHERE (:target IS NULL OR target = :target) AND (:connection_id IS NULL OR connection_id = :connection_id)
-ORDER BY created_at, rowid
+WHERE (CAST(:target AS TEXT) IS NULL OR target = :target)
+    AND (CAST(:connection_id AS TEXT) IS NULL OR connection_id = :connection_id)
+ORDER BY created_at, id
 LIMIT :limit;
 
 -- name: view_receipts
@@ -54,7 +55,7 @@ ORDER BY id;
 -- name: view_findings
 SELECT key, connection_id, code, subject, details, at, cleared_at
 FROM finding
-WHERE (:connection_id IS NULL OR connection_id = :connection_id) AND (cleared_at IS NULL OR :cleared)
+WHERE (CAST(:connection_id AS TEXT) IS NULL OR connection_id = :connection_id) AND (cleared_at IS NULL OR :cleared)
 ORDER BY at, key
 LIMIT :limit;
 
@@ -71,10 +72,10 @@ SELECT vlan_hold.circuit_id, vlan_hold.vlan_id, vlan_hold.mbps, vlan_hold.held_a
 FROM vlan_hold
 JOIN connection ON connection.id = vlan_hold.connection_id
 LEFT JOIN tenant ON tenant.tenant_uid = connection.tenant_uid
-WHERE (:circuit_id IS NULL OR vlan_hold.circuit_id = :circuit_id)
-    AND (:vlan_id IS NULL OR vlan_hold.vlan_id = :vlan_id)
-    AND (:until IS NULL OR vlan_hold.held_at < :until)
-    AND (:since IS NULL OR vlan_hold.released_at IS NULL OR vlan_hold.released_at > :since)
+WHERE (CAST(:circuit_id AS TEXT) IS NULL OR vlan_hold.circuit_id = :circuit_id)
+    AND (CAST(:vlan_id AS INTEGER) IS NULL OR vlan_hold.vlan_id = :vlan_id)
+    AND (CAST(:until AS TEXT) IS NULL OR vlan_hold.held_at < :until)
+    AND (CAST(:since AS TEXT) IS NULL OR vlan_hold.released_at IS NULL OR vlan_hold.released_at > :since)
 ORDER BY vlan_hold.circuit_id, vlan_hold.vlan_id, vlan_hold.held_at, vlan_hold.id;
 
 -- name: view_live_vlans

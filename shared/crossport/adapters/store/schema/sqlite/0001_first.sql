@@ -111,9 +111,10 @@ CREATE TABLE audit (
 
 CREATE INDEX audit_by_connection ON audit (connection_id) WHERE connection_id IS NOT NULL;
 
--- What is to be carried out after the commit. The rowid is the order in which rows were written.
+-- What is to be carried out after the commit; ``id`` is the order in which rows were written.
 CREATE TABLE outbox (
-    key           TEXT NOT NULL PRIMARY KEY,
+    id            INTEGER PRIMARY KEY,
+    key           TEXT NOT NULL UNIQUE,
     kind          TEXT NOT NULL,
     target        TEXT NOT NULL,
     payload       TEXT NOT NULL,
@@ -128,7 +129,7 @@ CREATE TABLE outbox (
     finished_at   TEXT
 ) STRICT;
 
-CREATE INDEX outbox_due ON outbox (COALESCE(not_before, created_at)) WHERE state = 'due';
+CREATE INDEX outbox_due ON outbox (COALESCE(not_before, created_at), id) WHERE state = 'due';
 CREATE INDEX outbox_by_connection ON outbox (connection_id) WHERE connection_id IS NOT NULL;
 
 -- Billing records, append only: a wrong one is taken back by a reversal. Sealing fills seq, prev_hash and hash and

@@ -59,8 +59,8 @@ WHERE key IN (
     WHERE state = 'due'
         AND (not_before IS NULL OR not_before <= :now)
         AND (leased_until IS NULL OR leased_until <= :now)
-    ORDER BY COALESCE(not_before, created_at), rowid
+    ORDER BY COALESCE(not_before, created_at), id
     LIMIT :limit
 )
-RETURNING COALESCE(not_before, created_at), rowid, key, kind, target, payload, connection_id, not_before, attempts,
+RETURNING COALESCE(not_before, created_at), id, key, kind, target, payload, connection_id, not_before, attempts,
     reason, created_at;
