@@ -25,6 +25,8 @@ from localcloud.scenario.model import Scenario, ScenarioError, read_scenario
 from localcloud.scenario.player import Player, StoryStopped
 from localcloud.scenario.timeline import Timeline, verdicts_of
 from localcloud.session import CHECKOUT, DEFAULT_CONFIG, session
+from localcloud.vpc.settings import settings_of, with_settings
+from localcloud.vpc.switches import Switches
 from localcloud.world import WorldError
 
 app = typer.Typer(
@@ -66,6 +68,10 @@ _EXPECTED = (
 
 Database = Annotated[str | None, typer.Option("--db", help="Crossport's store; default: a new temporary file.")]
 Config = Annotated[Path | None, typer.Option("--config", help="The partner's configuration.", show_default=False)]
+Switch = Annotated[
+    list[str] | None,
+    typer.Option("--switch", metavar="NAME=VALUE", help="A switch of the VPC; docs/local-cloud.md lists them."),
+]
 EnvFile = Annotated[Path | None, typer.Option("--env-file", help="File of KEY=VALUE lines.", show_default=False)]
 
 
@@ -75,9 +81,10 @@ def up(
     db: Database = None,
     env_file: EnvFile = None,
     config: Config = None,
+    switch: Switch = None,
 ) -> None:
     """Serve until stopped. Writes endpoints, accounts and keys to the env-file and prints `ready`."""
-    _run(_up(port, db, env_file, (config or DEFAULT_CONFIG).resolve()))
+    _run(_up(port, db, env_file, (config or DEFAULT_CONFIG).resolve(), _settings(switch)))
 
 
 @app.command()
@@ -86,13 +93,14 @@ def play(
     db: Database = None,
     config: Config = None,
     unplug: Annotated[list[Service] | None, typer.Option(help="A service to unplug before the first step.")] = None,
+    switch: Switch = None,
 ) -> None:
     """Play a scenario with a live timeline; prints tables and `OK`, or says where the story stopped and exits 1."""
     try:
         story = read_scenario(scenario)
     except ScenarioError as error:
         _fail(error)
-    _run(_play(story, db, (config or scenario.parent / story.config).resolve(), unplug or []))
+    _run(_play(story, db, (config or scenario.parent / story.config).resolve(), unplug or [], _settings(switch)))
 
 
 @app.command()
@@ -102,6 +110,7 @@ def invoke(
     env_file: EnvFile = None,
     db: Database = None,
     config: Config = None,
+    switch: Switch = None,
 ) -> None:
     """Invoke one function once, as Function Compute does, and print its verdicts as one JSON object.
 
@@ -112,15 +121,26 @@ def invoke(
         payload = event_in(event)
     except OSError as error:
         _fail(error)
-    _run(_invoke(function, payload, env_file, db, (config or DEFAULT_CONFIG).resolve()))
+    _run(_invoke(function, payload, env_file, db, (config or DEFAULT_CONFIG).resolve(), _settings(switch)))
 
 
-async def _up(port: int, db: str | None, env_file: Path | None, config: Path) -> int:
+def _settings(words: list[str] | None) -> dict[str, str]:
+    """The switches as given. What is wrong with them is said before anything is started."""
+    try:
+        settings = settings_of(words or ())
+        with_settings(Switches(), settings)
+    except ValueError as error:
+        _fail(error)
+    return settings
+
+
+async def _up(port: int, db: str | None, env_file: Path | None, config: Path, settings: dict[str, str]) -> int:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     async with session(config=config, database=db, port=port) as (cloud, _):
+        cloud.vpc.switches = with_settings(cloud.vpc.switches, settings)
         lines = "".join(f"{name}={value}\n" for name, value in cloud.environment().items())
         _publish(lines, env_file)
         typer.echo("ready")
@@ -138,7 +158,9 @@ def _publish(lines: str, env_file: Path | None) -> None:
     env_file.write_text(lines, encoding="utf-8")
 
 
-async def _play(scenario: Scenario, db: str | None, config: Path, unplug: list[Service]) -> int:
+async def _play(
+    scenario: Scenario, db: str | None, config: Path, unplug: list[Service], settings: dict[str, str]
+) -> int:
     console = Console(highlight=False)
     zone = timezone(scenario.starts.utcoffset() or timedelta())
     timeline = Timeline(console, zone)
@@ -153,7 +175,7 @@ async def _play(scenario: Scenario, db: str | None, config: Path, unplug: list[S
         cloud.journal.listen(timeline.entry)
         for name in unplug:
             await cloud.listeners[name].unplug()
-        player = Player(scenario, cloud, operator, timeline.step)
+        player = Player(scenario, cloud, operator, timeline.step, settings)
         try:
             await player.play()
         except (StoryStopped, NotQuietError, CommandError) as stopped:
@@ -176,12 +198,14 @@ async def _show(console: Console, operator: Operator, *, ended: bool) -> None:
         console.out(table, highlight=False, end="")
 
 
-async def _invoke(name: str, payload: bytes, env_file: Path | None, db: str | None, config: Path) -> int:
+async def _invoke(
+    name: str, payload: bytes, env_file: Path | None, db: str | None, config: Path, settings: dict[str, str]
+) -> int:
     if env_file is not None:
         return _answer(await _invoke_at(name, payload, read_env_file(env_file), db))
     seed = read_scenario(SEED)
     async with session(config=config, database=db, start=seed.starts) as (cloud, operator):
-        await Player(seed, cloud, operator).play()
+        await Player(seed, cloud, operator, settings=settings).play()
         return _answer(await cloud.functions.invoke(name, payload))
 
 

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.effort import REPEATABLE, examples
 
 if TYPE_CHECKING:
     from tests.postgresql_server import PostgresServer
+
+# How long something takes says how busy the machine is, not whether it is right.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 if REPEATABLE:
     settings.register_profile("share", max_examples=examples(100), derandomize=True, database=None)

@@ -25,6 +25,8 @@ PARTS = {
 }
 #: Workers of pytest-xdist; two cores are what a small machine has.
 WORKERS = "2"
+#: Of the test runner's short summary: how often, where, and why something was skipped.
+_SKIPPED = re.compile(r"SKIPPED \[(\d+)\] [^:]+:\d+: (.+)")
 _COUNT = re.compile(r"(\d+) (passed|failed|error|errors|skipped|xfailed|xpassed)")
 
 
@@ -36,6 +38,8 @@ class Result:
     seconds: float
     ok: bool
     counts: Counter[str] = field(default_factory=Counter)
+    #: Reason to number of tests.
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
 def checks() -> Result:
@@ -66,14 +70,17 @@ def pytest(name: str, folders: tuple[str, ...]) -> Result | None:
     command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, *present]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     tail = ""
+    skipped: Counter[str] = Counter()
     assert process.stdout is not None
     for line in process.stdout:
         print(line, end="", flush=True)
         if _COUNT.search(line):
             tail = line
+        if reason := _SKIPPED.match(line):
+            skipped[reason[2].strip()] += int(reason[1])
     code = process.wait()
     counts = Counter({kind.rstrip("s") if kind == "errors" else kind: int(n) for n, kind in _COUNT.findall(tail)})
-    return Result(name, time.monotonic() - began, code == 0, counts)
+    return Result(name, time.monotonic() - began, code == 0, counts, skipped)
 
 
 def report(results: list[Result]) -> int:
@@ -84,6 +91,11 @@ def report(results: list[Result]) -> int:
         print(f"  {'set-up (when it ran)':<24}{float(setup.read_text() or 0):8.1f} s")
     for result in results:
         print(f"  {result.name:<24}{result.seconds:8.1f} s  {'ok' if result.ok else 'FAILED'}")
+    reasons = sum((result.skipped for result in results), Counter[str]())
+    if reasons:
+        print('\nwhat was skipped, and why (README, "Tests")')
+    for reason, number in reasons.items():
+        print(f"  {number:4} {reason}")
     total = sum((result.counts for result in results), Counter[str]())
     failed = total["failed"] + total["error"] + sum(1 for r in results if not r.ok and not r.counts)
     skipped = f", {total['skipped']} skipped" if total["skipped"] else ""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -19,6 +20,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from localcloud.vpc.faults import Fault
+from localcloud.vpc.settings import faults_of, with_settings
+from localcloud.vpc.switches import Switches
 
 _DURATION = re.compile(r"(\d+)(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -39,6 +44,16 @@ def duration(text: Any) -> timedelta:
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+def _are_switches(settings: dict[str, Any]) -> dict[str, Any]:
+    with_settings(Switches(), settings)
+    return settings
+
+
+#: Switches of the VPC by name. Whether they exist is checked when the file is read, not in the middle of the story.
+Settings = Annotated[dict[str, Any], AfterValidator(_are_switches)]
+FaultNames = Annotated[list[Fault], BeforeValidator(faults_of)]
 
 
 class _Strict(BaseModel):
@@ -96,11 +111,25 @@ class Invoke(_Strict):
 
 
 class Behind(_Strict):
-    """Something that happens in the cloud without a call of the API: a lock, its lifting, a renewal."""
+    """Something that happens in the cloud without a call of the API.
+
+    Locks, their lifting and renewals by the id of what they happen to; orders paid and cancelled by the order's id; an
+    account without privilege or balance by its name in this story.
+    """
 
     lock: str = ""
     unlock: str = ""
     renew: str = ""
+    pay_order: str = ""
+    cancel_order: str = ""
+    take_privilege: str = ""
+    give_privilege: str = ""
+    take_balance: str = ""
+    give_balance: str = ""
+    #: Switches of the VPC from here on, by name.
+    switches: Settings = Field(default_factory=dict)
+    #: What the next calls of an operation suffer, in order.
+    faults: dict[str, FaultNames] = Field(default_factory=dict)
 
 
 class Row(_Strict):
@@ -175,6 +204,8 @@ class Scenario(_Strict):
     description: str = ""
     starts: AwareDatetime
     config: str = "partner.yaml"
+    #: Switches of the VPC from the beginning, by name.
+    switches: Settings = Field(default_factory=dict)
     steps: list[Step] = Field(min_length=1)
 
 

@@ -17,6 +17,7 @@ from localcloud.scenario.event_files import event_in
 from localcloud.scenario.expectations import Missed, no_row, one_mail, one_row
 from localcloud.scenario.model import Behind, Call, Expected, Forward, Invoke, Row, Scenario, Sent, Step
 from localcloud.scenario.timeline import verdicts_of
+from localcloud.vpc.settings import with_settings
 from localcloud.world import TENANT_BUS
 
 _VARIABLE = re.compile(r"\$([A-Z][A-Z0-9_]*)")
@@ -29,7 +30,7 @@ class StoryStopped(Exception):  # noqa: N818  # what happened, as a person would
 
 
 class Player:
-    """Plays one scenario on a started local cloud."""
+    """Plays one scenario on a started local cloud. ``settings`` are switches that win over the scenario's own."""
 
     def __init__(
         self,
@@ -37,17 +38,21 @@ class Player:
         cloud: LocalCloud,
         operator: Operator,
         on_step: Callable[[int, int, str], None] = lambda *_: None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._scenario = scenario
         self._cloud = cloud
         self._operator = operator
         self._on_step = on_step
+        self._settings = settings or {}
         #: What ``$NAME`` stands for: the env-file's names and what steps have kept.
         self.variables: dict[str, str] = cloud.environment()
 
     async def play(self) -> None:
-        """Play all steps. Raises StoryStopped at the first that does not go as told."""
+        """Set the switches, play all steps. Raises StoryStopped at the first that does not go as told."""
         steps = self._scenario.steps
+        for settings in (self._scenario.switches, self._settings):
+            self._cloud.vpc.switches = with_settings(self._cloud.vpc.switches, settings)
         for number, step in enumerate(steps, start=1):
             self._on_step(number, len(steps), step.title)
             try:
@@ -129,12 +134,24 @@ class Player:
         self._cloud.buses.create_rule(tenant.account_id, region, DEFAULT_BUS, rule)
 
     def _behind(self, behind: Behind) -> None:
-        if behind.lock:
-            self._cloud.vpc.lock(self._filled(behind.lock))
-        if behind.unlock:
-            self._cloud.vpc.unlock(self._filled(behind.unlock))
-        if behind.renew:
-            self._cloud.vpc.renew(self._filled(behind.renew))
+        vpc = self._cloud.vpc
+        acts: dict[str, Callable[[str], object]] = {
+            "lock": vpc.lock,
+            "unlock": vpc.unlock,
+            "renew": vpc.renew,
+            "pay_order": vpc.pay_order,
+            "cancel_order": vpc.cancel_order,
+            "take_privilege": lambda name: vpc.set_privilege(self._key(name).account.account_id, granted=False),
+            "give_privilege": lambda name: vpc.set_privilege(self._key(name).account.account_id, granted=True),
+            "take_balance": lambda name: vpc.set_balance(self._key(name).account.account_id, sufficient=False),
+            "give_balance": lambda name: vpc.set_balance(self._key(name).account.account_id, sufficient=True),
+        }
+        for name, act in acts.items():
+            if whom := getattr(behind, name):
+                act(self._filled(whom))
+        vpc.switches = with_settings(vpc.switches, behind.switches)
+        for action, faults in behind.faults.items():
+            vpc.faults.script(action, *faults)
 
     # --- expectations -----------------------------------------------------------------------------------------------
 

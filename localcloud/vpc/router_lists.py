@@ -66,7 +66,7 @@ def _circuit_owner_sees(state: State, call: Call, vbr: Vbr, connection_id: str) 
         return False
     if vbr.port_id is None:
         return True
-    visibility = state.switches.vbr_visibility.get(call.account_id, VbrVisibility.CIRCUIT)
+    visibility = state.switches.visibility(call.account_id)
     if visibility == VbrVisibility.PORT:
         return connection_id == vbr.port_id
     return visibility == VbrVisibility.CIRCUIT

@@ -21,6 +21,10 @@ class VbrVisibility(StrEnum):
     """Nowhere."""
 
 
+#: Stands for every account that has no visibility of its own.
+ANY_ACCOUNT = "*"
+
+
 class PaymentEnables(StrEnum):
     """What a paid port needs to become Enabled. [INF]"""
 
@@ -40,7 +44,7 @@ class Switches:
     """How many list or describe calls still show a resource as it was before it was written."""
     payment_enables: PaymentEnables = PaymentEnables.ALONE
     vbr_visibility: Mapping[str, VbrVisibility] = field(default_factory=dict)
-    """By partner account; an account that is absent sees VBRs under the circuit."""
+    """[INF] By partner account, ``ANY_ACCOUNT`` for the others; without either, VBRs are seen under the circuit."""
     withdraw_allowed: bool = True
     """[INF] Whether a partner may cancel or delete a tenant-paid port that was never accepted."""
     vlan_zero_excludes: bool = True
@@ -59,3 +63,8 @@ class Switches:
     """VBRs of one account on one circuit (quota ``ec_quota_same_acount_vbr_per_pconn``)."""
     fresh_port_status: str = Status.ALLOCATED
     """[INF] The ``Status`` of a port that was just pushed: one in which it can be deleted."""
+
+    def visibility(self, account_id: str) -> VbrVisibility:
+        """Where this partner account sees a tenant's VBR."""
+        others = self.vbr_visibility.get(ANY_ACCOUNT, VbrVisibility.CIRCUIT)
+        return self.vbr_visibility.get(account_id, others)

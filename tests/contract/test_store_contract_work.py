@@ -81,6 +81,50 @@ class TestOutbox:
         (again,) = stores.store.take(now=NOW + timedelta(seconds=5), lease_for=MINUTE, lease="b", limit=10)
         assert (again.reason, again.attempts) == ("throttled", 2)
 
+    @pytest.mark.parametrize(
+        ("reason", "wakes", "woken"),
+        [
+            ("waiting:terminated", True, True),
+            ("too_early:phase_is_suspended", True, True),
+            ("waiting:terminated", False, False),
+            ("throttled", True, False),
+        ],
+    )
+    def test_what_waits_for_a_change_of_its_connection_is_due_when_it_comes(
+        self, stores: Stores, reason: str, wakes: bool, woken: bool
+    ) -> None:
+        saved(stores.store, save(connection(), outbox=(command("c1", connection_id="conn-1"),)))
+        take(stores.store, lease="a")
+        put_off = Completion(
+            key="c1", lease="a", state=OutboxState.DUE, reason=reason, not_before=NOW + 60 * MINUTE, seen=1
+        )
+        assert stores.store.finish(put_off, at=NOW)
+        assert take(stores.store, at=NOW + MINUTE) == []
+        saved(stores.other, replace(save(with_port(connection()), stored(stores.store), at=NOW + MINUTE), wakes=wakes))
+        assert take(stores.store, at=NOW + MINUTE) == (["c1"] if woken else [])
+
+    def test_a_change_that_came_during_the_turn_wakes_too(self, stores: Stores) -> None:
+        saved(stores.store, save(connection(), outbox=(command("c1", connection_id="conn-1"),)))
+        take(stores.store, lease="a")
+        saved(stores.other, replace(save(with_port(connection()), stored(stores.store)), wakes=True))
+        judged_before = Completion(
+            key="c1", lease="a", state=OutboxState.DUE, reason="waiting:x", not_before=NOW + 60 * MINUTE, seen=1
+        )
+        assert stores.store.finish(judged_before, at=NOW)
+        assert take(stores.store, lease="b", at=NOW) == ["c1"]
+        assert stores.store.finish(replace(judged_before, lease="b", seen=2), at=NOW)
+        assert take(stores.store, at=NOW + MINUTE) == []
+
+    def test_a_save_does_not_wake_the_row_whose_turn_it_ends(self, stores: Stores) -> None:
+        saved(stores.store, save(connection(), outbox=(command("c1", connection_id="conn-1"),)))
+        take(stores.store, lease="a")
+        waits = Completion(
+            key="c1", lease="a", state=OutboxState.DUE, reason="waiting:x", not_before=NOW + 60 * MINUTE, seen=1
+        )
+        saved(stores.store, replace(save(with_port(connection()), stored(stores.store), completion=waits), wakes=True))
+        assert take(stores.store, at=NOW + MINUTE) == []
+        assert take(stores.store, at=NOW + 60 * MINUTE) == ["c1"]
+
     @pytest.mark.parametrize("state", [OutboxState.DONE, OutboxState.DROPPED, OutboxState.FAILED])
     def test_an_end_is_an_end(self, stores: Stores, state: OutboxState) -> None:
         saved(stores.store, save(connection(), outbox=(command("c1"),)))

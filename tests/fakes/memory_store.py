@@ -235,7 +235,7 @@ class MemoryStore:
         return tuple(taken)
 
     def finish(self, completion: Completion, *, at: datetime) -> bool:
-        return _finish(self.state, completion)
+        return _finish(self.state, completion, at)
 
     def receipt(self, *, key: str, channel: str, recipient: str, at: datetime, reference: str) -> bool:
         if self.has_receipt(key, channel):
@@ -335,6 +335,8 @@ def _write(state: State, save: Save) -> SaveOutcome:
         state.ledger[record.key] = LedgerEntry(record=record, connection_id=connection_id, written_at=save.at)
     for wanted in save.outbox:
         state.outbox.setdefault(wanted.key, OutboxEntry(row=wanted, created_at=save.at))
+    if save.wakes:
+        _wake(state, save)
     for finding in save.findings:
         state.findings.setdefault(f"{connection_id}:{finding.code}:{finding.subject}", finding)
     for route in routes_of(save.connection):
@@ -365,7 +367,7 @@ def _swap(state: State, save: Save) -> bool:
             raise IntegrityConflictError(f"port {connection.port_id} belongs to {other_id}")
     state.connections[connection.connection_id] = Stored(connection=connection, version=(save.version or 0) + 1)
     state.phases[connection.connection_id] = save.phase
-    return save.completion is None or _finish(state, save.completion)
+    return save.completion is None or _finish(state, replace(save.completion, seen=None), save.at)
 
 
 def _move_holds(state: State, save: Save) -> None:
@@ -395,13 +397,24 @@ def _take_input(state: State, row: InputRow, connection_id: str | None) -> None:
         state.audit.append(replace(row, connection_id=own))
 
 
-def _finish(state: State, completion: Completion) -> bool:
+def _wake(state: State, save: Save) -> None:
+    for key, entry in state.outbox.items():
+        mine = entry.row.connection_id == save.connection.connection_id and entry.state is OutboxState.DUE
+        own = save.completion is not None and save.completion.key == key
+        put_off = entry.row.not_before is not None and entry.row.not_before > save.at
+        if mine and not own and put_off and entry.reason.startswith(("waiting:", "too_early:")):
+            state.outbox[key] = replace(entry, row=replace(entry.row, not_before=save.at))
+
+
+def _finish(state: State, completion: Completion, at: datetime) -> bool:
     entry = state.outbox.get(completion.key)
     if entry is None or entry.lease != completion.lease or entry.state is not OutboxState.DUE:
         return False
+    stored = state.connections.get(entry.row.connection_id or "")
+    moved_on = completion.seen is not None and stored is not None and stored.version > completion.seen
     state.outbox[completion.key] = replace(
         entry,
-        row=replace(entry.row, not_before=completion.not_before),
+        row=replace(entry.row, not_before=at if moved_on else completion.not_before),
         state=completion.state,
         reason=completion.reason,
         lease=None,

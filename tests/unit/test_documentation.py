@@ -26,10 +26,10 @@ DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 _TAKES_A_REASON = {
     "NotJsonError", "_Outcome", "_again", "_completion", "_dismiss", "_ending", "_failed", "_later", "_reason",
     "_refuse", "_refused", "_row", "_settle", "_unreadable", "_unreadable_value", "completion", "done", "dropped",
-    "failed", "wait",
+    "failed", "put_off", "wait", "wait_for",
 }  # fmt: skip
 #: Functions whose answer is a reason code.
-_GIVES_A_REASON = re.compile(r"_moot\w*|moot|_objection|_code")
+_GIVES_A_REASON = re.compile(r"_moot\w*|moot|_early\w*|_objection|_code")
 #: Tables that hold codes, as the values of a dict or leading its tuples: file and name.
 _TABLES = {
     ("domain/adoption.py", "codes"), ("domain/violations.py", "pairs"),

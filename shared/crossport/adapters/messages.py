@@ -280,8 +280,11 @@ def parse_message(body: Any) -> Message | list[Problem]:
         message = _READER.validate_python(body)
     except ValidationError as error:
         # Without the input, which may be long or confidential.
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        return [*(_problem(detail["type"], detail["loc"], detail["msg"]) for detail in found), *beyond]
+        found = error.errors(include_url=False, include_input=False)
+        return [
+            *(_problem(d["type"], d["loc"], _sentence(d["type"], d["msg"], d.get("ctx", {}))) for d in found),
+            *beyond,
+        ]
     return beyond or message
 
 
@@ -312,6 +315,39 @@ def _beyond_fields(body: dict[Any, Any]) -> Iterator[Problem]:
             yield Problem("out_of_range", "period_end", "the period must end after it starts")
     elif isinstance(kind, str) and kind in _REQUESTS and sum(name in body for name in TARGETS) != 1:
         yield Problem("target_unclear", "", f"exactly one of {' and '.join(TARGETS)} says which connection is meant")
+
+
+#: What the kinds of problems mean for who wrote the message; names in braces are the library's.
+_SENTENCES = {
+    "missing": "is missing",
+    "extra_forbidden": "is no field of this message",
+    "string_type": "must be a text",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "less_than_equal": "must be at most {le}",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "tuple_type": "must be a list",
+    "union_tag_invalid": "there is no message {tag}; there are {expected_tags}",
+    "union_tag_not_found": "type is missing: it says what the message is",
+}
+#: The one pattern of the models: an account's id.
+_DIGITS = "must be an account id: 1 to 32 digits"
+
+
+def _sentence(kind: str, text: str, context: dict[str, Any]) -> str:
+    """A problem in words of ours. ``text`` is the library's, for kinds that say enough or were not foreseen."""
+    if kind == "string_pattern_mismatch":
+        return _DIGITS
+    try:
+        return _SENTENCES[kind].format_map(context).replace("'", "")
+    except KeyError:
+        return text.removeprefix("Value error, ")
 
 
 def _problem(kind: str, location: tuple[int | str, ...], text: str) -> Problem:

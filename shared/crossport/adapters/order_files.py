@@ -86,6 +86,9 @@ def _csv_bodies(file: Path, text: str) -> list[tuple[int, Any]]:
     try:
         header = [name.strip() for name in next(rows, [])]
         known = set(OrderNew.model_fields)
+        if len(header) == 1 and (separator := next((sign for sign in ";\t" if sign in header[0]), None)):
+            named = "tabs" if separator == "\t" else "semicolons"
+            raise _invalid(file, f"row 1: {named} between the cells; save it with commas")
         wrong = [f"row 1: {name or 'an empty name'} is no field of order.new" for name in header if name not in known]
         wrong += [f"row 1: {name} stands there twice" for name in sorted(known) if header.count(name) > 1]
         if wrong:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from crossport.application.commands.change import settle_hold, update_port
 from crossport.application.commands.create import create_port, provisioning_failed
-from crossport.application.commands.desk import Desk, Done, Task, completion
+from crossport.application.commands.desk import Desk, Done, Task, completion, put_off
 from crossport.application.commands.endings import end_port, release_hold, withdraw_port
 from crossport.application.commands.migrate import attach_vbr, convert_vbr
 from crossport.application.commands.pay import pay_port
@@ -16,7 +17,7 @@ from crossport.application.commit import effect_of
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import Clock, Cloud, LeasedRow, OutboxState, Policies, Store
 from crossport.domain.connection import Refusal
-from crossport.domain.effects import moot
+from crossport.domain.effects import moot, too_early
 
 #: Command kind to what carries it out. ``read_port`` is apart: it may be about a port that no connection has yet.
 COMMANDS: dict[str, Callable[[Desk, Task], Done]] = {
@@ -53,10 +54,18 @@ class Carrier:
         if stored is None:
             return desk.failed(leased, "no_connection")
         policy = desk.policies.of(stored.connection.account_id)
-        dropped = moot(effect_of(leased.row), stored.connection, policy)
+        effect = effect_of(leased.row)
+        dropped = moot(effect, stored.connection, policy)
         if dropped is not None:
             return desk.dropped(leased, dropped)
-        return carry_out(desk, Task(leased, stored, policy))
+        early = too_early(effect, stored.connection, policy)
+        if early is not None:
+            now, longest = desk.clock.now(), policy.longest_wait
+            return put_off(leased, early, now, seen=stored.version, longest=longest), False
+        ending, written = carry_out(desk, Task(leased, stored, policy))
+        if not written and ending.reason.startswith("waiting:"):
+            ending = replace(ending, seen=stored.version)
+        return ending, written
 
     def give_up(self, leased: LeasedRow, error: CloudCallError) -> Done:
         """The cloud refused for good: a port that cannot be made is a connection that has failed."""

@@ -30,6 +30,7 @@ def save_of(decisions: Sequence[Decision], *, version: int | None, at: datetime,
         outbox=(*outbox_rows(effect for d in decisions for effect in d.effects), *extra),
         records=tuple(record for d in decisions for record in d.records),
         findings=tuple(finding for d in decisions for finding in d.findings),
+        wakes=any(d.changes or d.effects for d in decisions),
         **rest,
     )
 

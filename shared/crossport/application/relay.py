@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from crossport.application.carry_out import Carrier
-from crossport.application.commands.desk import put_off
+from crossport.application.commands.desk import LONGEST_PUT_OFF, put_off
 from crossport.application.commit import effect_of
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import (
@@ -27,8 +27,10 @@ from crossport.application.ports import (
     Queue,
     Store,
 )
-from crossport.domain.effects import moot, too_early
+from crossport.domain.effects import ALIVE, moot, too_early
 from crossport.domain.errors import CrossportError
+from crossport.domain.phase import phase_of
+from crossport.domain.vocabulary import Phase
 
 #: Longer than any call of ours may take with its time-outs, so that a lease is lost only by a dead worker.
 LEASE = timedelta(minutes=2)
@@ -139,8 +141,14 @@ class _Relay:
         dropped = moot(effect, stored.connection, policy)
         if dropped is not None:
             return self._completion(leased, OutboxState.DROPPED, dropped)
-        early = too_early(effect, stored.connection, policy)
-        return put_off(leased, early, self._clock.now()) if early is not None else None
+        early, now = too_early(effect, stored.connection, policy), self._clock.now()
+        if early is None:
+            return None
+        over = phase_of(stored.connection, policy.consistency_window) not in (*ALIVE, Phase.RELEASING)
+        if over and now - leased.created_at > policy.settlement_age:
+            # Of a connection that has ended without a word of the cloud's; nothing new can be said of that past.
+            return self._completion(leased, OutboxState.DROPPED, "too_late")
+        return put_off(leased, early, now, seen=stored.version, longest=LONGEST_PUT_OFF)
 
     def _after_cloud_error(self, leased: LeasedRow, error: CloudCallError) -> tuple[Completion, bool]:
         reason = f"{error.failure}:{error.cloud_code}"

@@ -75,7 +75,7 @@ def decide_adoption(
 def _findings(
     port: PortObservation, circuit: Circuit, tenant: Tenant | None, connection: Connection, policy: Policy
 ) -> list[Finding]:
-    vlan_id, spec = port.vlan_id or 0, port.spec or ""
+    spec, vlan_id = connection.terms.spec, connection.terms.vlan_id
     out_of_range = tuple(vlan_in_range(vlan_id))
     taken = () if out_of_range else (*vlan_free(vlan_id, circuit), *zero_vlan_alone(vlan_id, circuit, policy))
     codes = [
@@ -83,7 +83,7 @@ def _findings(
         *(["vlan_clash"] if taken else []),
         *(refusal.code for refusal in out_of_range),
         *(refusal.code for refusal in spec_allowed(spec, policy)),
-        *(refusal.code for refusal in order_mode_allowed(port.order_mode or "", policy)),
+        *(refusal.code for refusal in order_mode_allowed(connection.terms.order_mode, policy)),
         *(["over_capacity"] if tuple(within_capacity(spec, circuit)) else []),
     ]
     return [

@@ -79,6 +79,11 @@ class _Case:
     def present_mbps(self) -> int:
         return MBPS.get(self.connection.spec, 0)
 
+    @property
+    def asked_vlan_id(self) -> int:
+        """The VLAN ID asked for; one that is never valid when none was named."""
+        return -1 if self.request.vlan_id is None else self.request.vlan_id
+
 
 def decide_request(
     request: Request, connection: Connection, circuit: Circuit, held: Hold | None, policy: Policy
@@ -132,7 +137,7 @@ def _spec_reasons(case: _Case) -> Iterator[Refusal]:
 
 def _vlan_reasons(case: _Case) -> Iterator[Refusal]:
     yield from _changeable(case)
-    vlan_id = -1 if case.request.vlan_id is None else case.request.vlan_id
+    vlan_id = case.asked_vlan_id
     out_of_range = tuple(vlan_in_range(vlan_id))
     if out_of_range:
         yield from out_of_range
@@ -179,9 +184,7 @@ def _accept_vlan(case: _Case) -> RequestDecision:
 
     The second hold takes no bandwidth: there is still one port.
     """
-    circuit, vlan_id = case.circuit, case.request.vlan_id
-    if vlan_id is None:
-        raise ValueError("a change of VLAN names a VLAN ID")
+    circuit, vlan_id = case.circuit, case.asked_vlan_id
     hold = Hold(circuit_id=circuit.circuit_id, vlan_id=vlan_id, mbps=0, connection_id=case.connection.connection_id)
     return RequestDecision(decision=_recorded(case), hold=hold, circuit=circuit.hold(vlan_id, 0))
 

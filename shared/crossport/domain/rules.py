@@ -373,6 +373,8 @@ OTHER_CODES: Mapping[str, str] = MappingProxyType(
         "locked_not_terminated": "a lock is settled, renewed or cleared, not recovered",
         "recovery_is_the_tenants": "a port that the tenant pays is recovered by the tenant, unless forced (ruling 4)",
         "hold_expired": "the order waited so long that it was taken back",
+        "withdraw_blocked": "the cloud did not let an offer be taken back",
+        "end_blocked": "the cloud did not let a port be deleted",
         "price_missing": "no price list has a price for what should be charged",
         "unknown_status": "the cloud shows a status that no documentation lists",
     }

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from crossport.application.errors import NotConfiguredError
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 OUTBOX_QUEUE = "outbox"
 #: Seconds that the poke may wait for the queue service: the relay's timer does the same within a minute.
 POKE_TIMEOUT = 2.0
+
+#: How long a warm instance may go on with the policies that it has read: looking each time would be one round trip
+#: more for every event.
+POLICIES_FRESH = timedelta(seconds=5)
 
 _log = logging.getLogger("crossport.wiring")
 
@@ -45,6 +50,7 @@ class App:
     given_render: Render | None = None
     given_senders: Sequence[Sender] | None = None
     _configured: tuple[int, Policies] | None = field(default=None, init=False, repr=False)
+    _configured_at: datetime | None = field(default=None, init=False, repr=False)
 
     def store(self) -> Store:
         """The store that CROSSPORT_DB names. Raises what opening it raises, such as StoreUnavailableError."""
@@ -55,12 +61,17 @@ class App:
         return self.given_store
 
     def policies(self) -> Policies:
-        """The policies as applied by now; read again only when their version has changed.
+        """The policies as applied by now, or at most ``POLICIES_FRESH`` ago; parsed again only when they have changed.
 
         Raises NotConfiguredError before the first ``crossport apply``.
         """
         if self.given_policies is not None:
             return self.given_policies
+        now = self.clock.now()
+        # A clock that was set back is no reason to keep them longer.
+        age = POLICIES_FRESH if self._configured_at is None else now - self._configured_at
+        if self._configured is not None and timedelta(0) <= age < POLICIES_FRESH:
+            return self._configured[1]
         applied = self.store().configuration()
         if applied is None:
             raise NotConfiguredError("the store holds no configuration yet: run `crossport apply`")
@@ -69,6 +80,7 @@ class App:
             from crossport.adapters.configuration import ConfiguredPolicies
 
             self._configured = (version, ConfiguredPolicies(document))
+        self._configured_at = now
         return self._configured[1]
 
     def cloud(self) -> Cloud:

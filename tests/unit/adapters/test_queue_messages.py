@@ -251,3 +251,29 @@ def test_a_request_without_a_target_is_told_its_other_problems_too() -> None:
 )
 def test_whom_to_answer_when_a_message_was_not_understood(body: Any, expected: tuple[str, str]) -> None:
     assert addressee(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"tenant_uid": "tenant-7"}, "must be an account id: 1 to 32 digits"),
+        ({"vlan_id": "12a"}, "must be a whole number"),
+        ({"vlan_id": 3000}, "must be at most 2999"),
+        ({"vlan_id": -1}, "must be at least 0"),
+        ({"spec": ""}, "must have at least 1 characters"),
+        ({"purchase_order": "9" * 300}, "must have at most 256 characters"),
+        ({"vlan": 5}, "is no field of this message"),
+        ({"milestones": {}}, "must be a list"),
+        ({"type": "order.foo{x}"}, "there is no message order.foo{x}"),
+    ],
+)
+def test_a_problem_is_told_in_words_for_who_wrote_the_message(changes: dict[str, Any], sentence: str) -> None:
+    problems = parse_message({**ORDER, **changes})
+    assert isinstance(problems, list)
+    (problem,) = problems
+    assert problem.message.startswith(sentence)
+
+
+def test_what_is_not_there_is_missing() -> None:
+    problems = parse_message({name: value for name, value in ORDER.items() if name not in {"spec", "order_mode"}})
+    assert problems == [Problem("missing_field", name, "is missing") for name in ("spec", "order_mode")]

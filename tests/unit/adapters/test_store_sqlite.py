@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from crossport.adapters.store.sqlite import SqliteStore
 from crossport.application.errors import StoreNotMigratedError, StoreUnavailableError, UnknownStoreError
 from crossport.application.ports import SaveOutcome
 from crossport.domain.orders import Hold
-from tests.contract.store_examples import CIRCUIT, MINUTE, NOW, command, connection, event, save, stored, with_port
+from tests.contract.store_examples import CIRCUIT, NOW, command, connection, save, stored, with_port
 
 AUDITED = {"actor": "test", "reason": "example"}
 
@@ -101,63 +99,6 @@ class TestLocks:
 
 
 class TestWorkers:
-    def test_many_orders_for_one_vlan_are_won_once(self, url: str, store: SqliteStore) -> None:
-        """Each worker has its own connection and goes round until its order is decided."""
-
-        def order(number: int) -> str:
-            with SqliteStore(url, busy_timeout=60) as worker:
-                while True:
-                    circuit = worker.circuit(CIRCUIT.circuit_id)
-                    assert circuit is not None
-                    if not circuit.is_free(0):
-                        return "refused"
-                    held = Hold(circuit_id=CIRCUIT.circuit_id, vlan_id=0, mbps=50, connection_id=f"conn-{number}")
-                    of = connection(number, vlan_id=0)
-                    (outcome,) = worker.save([save(of, hold=held, circuit=circuit.hold(0, 50))])
-                    if outcome is SaveOutcome.SAVED:
-                        return "won"
-
-        with ThreadPoolExecutor(8) as pool:
-            assert Counter(pool.map(order, range(8))) == {"won": 1, "refused": 7}
-        circuit = store.circuit(CIRCUIT.circuit_id)
-        assert circuit is not None
-        assert (circuit.held_mbps, circuit.vlan_bitmap) == (50, 1)
-
-    def test_no_event_is_lost_or_doubled_under_contention(self, url: str, store: SqliteStore) -> None:
-        """Every event is delivered to two workers; each must be taken exactly once and each save must count."""
-        store.save([save(connection())])
-
-        def deliver(number: int) -> SaveOutcome:
-            with SqliteStore(url, busy_timeout=60) as worker:
-                while True:
-                    seen = stored(worker)
-                    mine = replace(seen.connection, customer_reference=seen.connection.customer_reference + "x")
-                    (outcome,) = worker.save([save(mine, seen, inputs=(event(f"e{number // 2}"),))])
-                    if outcome is not SaveOutcome.LOST:
-                        return outcome
-
-        with ThreadPoolExecutor(8) as pool:
-            outcomes = Counter(pool.map(deliver, range(32)))
-        assert outcomes == {SaveOutcome.SAVED: 16, SaveOutcome.DUPLICATE: 16}
-        assert stored(store).connection.customer_reference == "x" * 16
-        assert stored(store).version == 17
-
-    def test_a_row_is_leased_to_one_worker(self, url: str, store: SqliteStore) -> None:
-        keys = {f"c{n}" for n in range(40)}
-        store.save([save(connection(), outbox=tuple(command(key) for key in sorted(keys)))])
-
-        def work(number: int) -> list[str]:
-            with SqliteStore(url, busy_timeout=60) as worker:
-                return [
-                    leased.row.key
-                    for _ in range(4)
-                    for leased in worker.take(now=NOW, lease_for=MINUTE, lease=f"w{number}", limit=3)
-                ]
-
-        with ThreadPoolExecutor(4) as pool:
-            taken = [key for worker in pool.map(work, range(4)) for key in worker]
-        assert len(taken) == len(set(taken)) == 40
-
     def test_threads_may_share_one_store(self, store: SqliteStore) -> None:
         with ThreadPoolExecutor(8) as pool:
             outcomes = list(pool.map(lambda n: store.save([save(connection(n))])[0], range(32)))

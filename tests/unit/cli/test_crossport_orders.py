@@ -117,6 +117,8 @@ def test_a_dry_run_needs_no_queue_and_sends_nothing(run: Run, queue: MemoryQueue
         ("a.json", "[]", "no orders in it"),
         ("a.csv", "", "no orders in it"),
         ("a.csv", "client_order_id,vlan\nPO-1,7\n", "row 1: vlan is no field of order.new"),
+        ("a.csv", "spec;vlan_id\n1G;7\n", "row 1: semicolons between the cells; save it with commas"),
+        ("a.csv", "spec\tvlan_id\n1G\t7\n", "row 1: tabs between the cells; save it with commas"),
         ("a.csv", "spec,spec\n1G,1G\n", "row 1: spec stands there twice"),
         ("a.csv", f'{HEADER}\n"PO-1', "not CSV"),
         ("a.json", '{"type": "outbox.poke"}', "not a message of the queue orders"),

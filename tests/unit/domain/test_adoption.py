@@ -124,7 +124,7 @@ def test_a_vlan_that_is_held_already_is_not_held_twice(vlan_id: int) -> None:
 def test_a_vlan_out_of_range_is_recorded_but_not_held() -> None:
     found = adopted(vlan_id=4_000)
     assert [finding.code for finding in found.decision.findings] == ["vlan_out_of_range"]
-    assert findings(adopted(circuit().hold(7, 50), vlan_id=4_000)) == {"vlan_out_of_range"}
+    assert findings(adopted(circuit().hold(0, 50), vlan_id=4_000)) == {"vlan_out_of_range"}
     assert (found.hold, found.circuit) == (None, circuit())
     assert found.decision.connection.vlan_id == 4_000
 

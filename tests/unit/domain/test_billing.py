@@ -250,6 +250,7 @@ def test_an_end_off_the_grid_is_marked_and_mends_itself_on_renewal() -> None:
     start = decide(connection(), [running(end_time=off)], POLICY)
     partial = usage(charges_of(start.connection, POLICY))[-1]
     assert (partial.period_end, partial.accuracy, partial.marks) == (off, "estimate", ("end_off_grid",))
+    assert partial.document()["period_end"] == "2022-09-20T07:00:00+08:00"
 
     renewed = decide(start.connection, [running(NOW + timedelta(days=1), end_time=RENEWED_END)], POLICY)
 
@@ -282,6 +283,24 @@ def test_a_changed_enabled_time_opens_a_new_series_and_a_finding() -> None:
     ]
     assert len({charge.fact for charge in charges}) == 3
     assert all(one.period_end == other.period_start for one, other in pairwise(charges))
+
+
+def test_each_enabled_time_ends_the_series_before_it() -> None:
+    starts = [ENABLED, local(2022, 8, 20, 10), local(2022, 8, 25, 10)]
+    seen = [running(NOW + timedelta(days=n), enabled_time=start) for n, start in enumerate(starts)]
+    assert [(c.period_start, c.period_end) for c in usage(billed(*seen))] == [
+        (starts[0], starts[1]),
+        (starts[1], starts[2]),
+        (starts[2], FIRST_END),
+    ]
+
+
+def test_the_price_is_that_of_the_region_and_of_the_spec_of_the_time() -> None:
+    (charge,) = usage(billed(running(), region="cn-hangzhou"))
+    assert (charge.unit_price, charge.amount) == (Decimal(30), Decimal("30.00"))
+    unknown_at_first = [running(spec="9G"), running(FIRST_END - timedelta(days=1), end_time=RENEWED_END)]
+    (second,) = usage(billed(*unknown_at_first))
+    assert (second.period_start, second.amount) == (FIRST_END, Decimal("40.00"))
 
 
 def test_what_has_no_price_is_a_finding_once_and_never_a_record() -> None:

@@ -12,6 +12,7 @@ from crossport.domain.connection import Connection, Migration, Refusal, Request,
 from crossport.domain.decide import conclude, decide
 from crossport.domain.effects import Command, Effect, Notice, effects_of, moot, too_early
 from crossport.domain.observation import Observation
+from crossport.domain.phase import phase_of
 from crossport.domain.vocabulary import Flow, OrderMode, Origin, Party, Phase, Presence, RequestKind, Source
 from tests.unit.domain.examples import NOW, POLICY, STRANGER, VLAN, connection, port_read, port_seen, vbr_read, vbr_seen
 
@@ -50,6 +51,8 @@ PARTNER_PAYS = Terms(spec="100M", vlan_id=VLAN, order_mode=OrderMode.PARTNER_PAY
 MIGRATION = Migration(vbr_id="vbr-1", bandwidth_mbps=100)
 MOVING = connection(flow=Flow.MIGRATION, migration=MIGRATION)
 CHANGE = Request(request_id="CR-1", kind=RequestKind.CHANGE_SPEC, at=NOW, actor="noc", spec="200M")
+#: Two reads of the port without the VBR.
+UNSEEN = [vbr_seen(at(n), presence=Presence.NOT_LISTED) for n in (2, 3)]
 CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
 
 
@@ -64,7 +67,20 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
         ("enabled", "", after(running()), None),
         ("enabled", "", after(running(), port_seen(at(1), acceptance="Deleted")), "phase_is_released"),
         ("active", "", after(running(), vbr_read()), None),
-        ("active", "", after(running(), vbr_read(), vbr_seen(at(1), deleted=True)), "phase_is_enabled"),
+        ("active", "", after(running(), vbr_read(), vbr_seen(at(1), deleted=True)), "vbr_gone"),
+        (
+            "active",
+            "",
+            after(running(), vbr_read(), running(1, business_status="SecurityLocked")),
+            "wait:phase_is_suspended",
+        ),
+        ("active", "vbr-2", after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2")), "wait:other_vbr"),
+        (
+            "active",
+            "vbr-2",
+            after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2"), vbr_seen(at(2), deleted=True)),
+            None,
+        ),
         ("suspended", "", after(running(business_status="FinancialLocked")), None),
         ("suspended", "", after(running(business_status="FinancialLocked"), running(1)), "not_suspended_any_more"),
         (
@@ -79,7 +95,7 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             "suspended",
             "FinancialLocked",
             after(running(business_status="FinancialLocked", end_time=at(0))),
-            "superseded",
+            "wait:expired",
         ),
         (
             "suspended",
@@ -103,6 +119,13 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
         ("resumed", "vbr-1", after(running(), vbr_read(status="terminated"), vbr_read(at(2))), None),
         ("resumed", "", after(running(business_status="FinancialLocked"), running(1)), None),
         (
+            "suspended",
+            "",
+            after(running(status="Terminated"), running(1), vbr_read(), *UNSEEN),
+            "not_suspended_any_more",
+        ),
+        ("resumed", "", after(running(status="Terminated"), running(1), vbr_read(), *UNSEEN), None),
+        (
             "resumed",
             "",
             after(
@@ -117,8 +140,44 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             after(running(end_time=END), running(1, end_time=at(999))),
             "superseded",
         ),
+        (
+            "paid_until",
+            f"{END.isoformat()}:1",
+            after(running(end_time=END), running(1, end_time=at(999)), running(2, end_time=END)),
+            "superseded",
+        ),
+        (
+            "paid_until",
+            f"{END.isoformat()}:2",
+            after(running(end_time=END), running(1, end_time=at(999)), running(2, end_time=END)),
+            None,
+        ),
+        (
+            "resumed",
+            "Normal",
+            after(running(business_status="FinancialLocked"), running(1, status="Terminated")),
+            "wait:not_resumed",
+        ),
+        (
+            "resumed",
+            "Normal",
+            after(running(business_status="FinancialLocked"), running(1), running(2, business_status="Odd")),
+            "wait:not_resumed",
+        ),
+        (
+            "suspended",
+            "FinancialLocked:1",
+            after(
+                running(business_status="FinancialLocked"), running(1), running(2, business_status="FinancialLocked")
+            ),
+            "superseded",
+        ),
+        ("offer", "", after(port_read(), port_seen(at(1), status="Canceled")), "wait:phase_is_declined"),
+        ("offer", "", after(port_read(), withdrawn_at=at(1)), "withdrawn"),
+        ("offer", "", after(port_read(vlan_id=VLAN + 1)), "wait:violation:wrong_port_vlan"),
+        ("enabled", "", after(running(), cease_recorded_at=at(1)), "wait:phase_is_releasing"),
         ("violation", "", after(running(), vbr_read(vlan_id=VLAN + 1)), None),
-        ("violation", "", after(running(), vbr_read(vlan_id=VLAN + 1), vbr_read(at(1))), "cleared"),
+        ("violation", "vbr-1:2", after(running(), vbr_read(vlan_id=VLAN + 1), vbr_read(at(1))), "wait:no_violation"),
         ("create_port", "", connection(), None),
         ("create_port", "", after(port_read()), "port_exists"),
         ("create_port", "", connection(failure=FAILED), "phase_is_failed"),
@@ -132,25 +191,66 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             "phase_is_released",
         ),
         ("update_port", "", after(running(), requests=(CHANGE,)), None),
-        ("update_port", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "phase_is_releasing"),
+        ("update_port", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "wait:phase_is_releasing"),
         ("spec_change", "", after(running(), requests=(CHANGE,)), None),
-        ("spec_change", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "phase_is_releasing"),
+        ("spec_change", "", after(running(), requests=(CHANGE,), cease_recorded_at=NOW), "wait:phase_is_releasing"),
         ("cease", "", after(running(), requests=(CEASE,), cease_recorded_at=NOW), None),
-        ("cease", "", after(running(), requests=(CEASE,)), "phase_is_enabled"),
+        ("cease", "", after(running(), requests=(CEASE,)), "wait:phase_is_enabled"),
         ("pay_port", "", after(partner_paid(), terms=PARTNER_PAYS), None),
         ("pay_port", "", after(partner_paid(), partner_paid(1, status="Enabled"), terms=PARTNER_PAYS), "already_paid"),
         (
             "pay_port",
             "",
             after(partner_paid(), partner_paid(1, business_status="FinancialLocked"), terms=PARTNER_PAYS),
-            "phase_is_suspended",
+            "wait:phase_is_suspended",
         ),
         ("provisioning_failed", "", connection(failure=FAILED), None),
         ("port_gone", "", after(running(), port_seen(at(1), acceptance="Deleted")), None),
     ],
 )
-def test_what_is_moot_says_why(kind: str, contains: str, known: Connection, reason: str | None) -> None:
-    assert moot(effect(kind, known, contains), known, POLICY) == reason
+def test_what_is_moot_and_what_must_wait_says_why(
+    kind: str, contains: str, known: Connection, reason: str | None
+) -> None:
+    one = effect(kind, known, contains)
+    early = too_early(one, known, POLICY)
+    assert (moot(one, known, POLICY) or (early and f"wait:{early}")) == reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"refusals": (FAILED,)},
+        {"failure": FAILED},
+        {"withdrawn_at": NOW},
+        {"intended_at": None},
+        {"failure": FAILED, "withdrawn_at": NOW},
+    ],
+)
+@pytest.mark.parametrize("kind", ["create_port", "convert_vbr"])
+def test_a_port_is_made_in_the_phase_provisioning_alone(kind: str, changes: dict[str, Any]) -> None:
+    """A create call that slipped through after a withdrawal would push a port that nobody wants any more."""
+    wanted, known = connection(), connection(**changes)
+    create = Command(key="conn-1:create", kind=kind, connection_id="conn-1")
+    assert moot(create, wanted, POLICY) is None
+    assert moot(create, known, POLICY) == f"phase_is_{phase_of(known, POLICY.consistency_window)}"
+    assert phase_of(known, POLICY.consistency_window) is not Phase.PROVISIONING
+
+
+def test_a_violation_that_comes_back_is_told_again_and_its_old_notice_is_superseded() -> None:
+    told: list[str] = []
+    known = after(running(), vbr_read())
+    for hours, vlan_id in enumerate((VLAN + 1, VLAN, VLAN + 1, VLAN), 1):
+        known = decide(known, [vbr_read(at(hours), vlan_id=vlan_id)], POLICY).connection
+        told += [
+            one.key
+            for one in effects_of(known, POLICY)
+            if one.kind == "violation" and moot(one, known, POLICY) is None and too_early(one, known, POLICY) is None
+        ]
+    assert told == ["conn-1:violation:wrong_vlan:vbr-1:2:partner", "conn-1:violation:wrong_vlan:vbr-1:4:partner"]
+
+
+def test_what_was_told_of_a_port_is_moot_where_there_is_none() -> None:
+    assert moot(effect("paid_until", after(running(end_time=END))), connection(), POLICY) == "superseded"
 
 
 def test_an_effect_without_a_rule_always_matters() -> None:
@@ -158,7 +258,7 @@ def test_an_effect_without_a_rule_always_matters() -> None:
     assert moot(Command(key="k", kind="release_hold", connection_id="conn-1"), gone, POLICY) is None
 
 
-def test_what_is_proven_absent_makes_effects_moot_only_after_the_window_of_the_policy() -> None:
+def test_what_is_proven_absent_makes_effects_wait_only_after_the_window_of_the_policy() -> None:
     paid = running(end_time=END, business_status="FinancialLocked")
     known = after(
         paid,
@@ -169,12 +269,12 @@ def test_what_is_proven_absent_makes_effects_moot_only_after_the_window_of_the_p
     )
     patient = replace(POLICY, consistency_window=timedelta(hours=2))
     reasons = {
-        kind: (moot(effect(kind, known, contains), known, POLICY), moot(effect(kind, known, contains), known, patient))
+        kind: tuple(too_early(effect(kind, known, contains), known, policy) for policy in (POLICY, patient))
         for kind, contains in (("accepted", ""), ("violation", "wrong_vlan"), ("paid_until", ""))
     }
     assert reasons == {
         "accepted": ("phase_is_released", None),
-        "violation": ("cleared", None),
+        "violation": ("no_violation", None),
         "paid_until": (None, None),
     }
 
@@ -186,6 +286,7 @@ def test_what_is_proven_absent_makes_effects_moot_only_after_the_window_of_the_p
         (after(port_seen()), None),
         (after(port_read(tenant_uid=STRANGER)), "violation:wrong_port_owner"),
         (after(port_read(tenant_uid=STRANGER, vlan_id=0)), "violation:wrong_port_owner"),
+        (after(port_read(tenant_uid=STRANGER), vbr_read(), *UNSEEN), "violation:wrong_port_owner"),
         # Not the port's own fault.
         (after(port_read(), vbr_read(vlan_id=0)), None),
         # Moot is not early.
@@ -308,8 +409,6 @@ def test_a_vbr_is_told_to_be_off_and_back_once_for_each_time_and_only_when_it_is
         assert keys[0] == keys[1]
         return [key.removeprefix("conn-1:") for key in keys[0] if key.endswith("tenant")]
 
-    # The event of a termination is dated after the read that showed it first.
-    assert told(*("active", "terminated", "terminating", "terminated")) == ["suspended:vbr-1:1:tenant"]
     assert told(*twice) == ["resumed:vbr-1:1:tenant", "suspended:vbr-1:1:tenant", "suspended:vbr-1:2:tenant"]
     assert told(*twice, vlan_id=VLAN + 1) == []
 

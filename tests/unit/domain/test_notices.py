@@ -103,8 +103,8 @@ SERVED = {**OFFER, "accepted": (PARTNER_ONLY, {}), "enabled": (PARTNER_ONLY, {})
             after(port_read(**RUNNING, business_status="SecurityLocked"), port_read(NOW + HOUR, **RUNNING)),
             {
                 **SERVED,
-                "suspended:SecurityLocked:1": (BOTH, {"cause": "SecurityLocked"}),
-                "resumed:Normal:1": (BOTH, {}),
+                "suspended:SecurityLocked:1": (BOTH, {"cause": "SecurityLocked", "episode": 1}),
+                "resumed:Normal:1": (BOTH, {"cause": "Normal", "episode": 1}),
             },
         ),
         (
@@ -116,17 +116,23 @@ SERVED = {**OFFER, "accepted": (PARTNER_ONLY, {}), "enabled": (PARTNER_ONLY, {})
             ),
             {
                 **SERVED,
-                "suspended:Terminated:1": (BOTH, {"cause": "Terminated"}),
-                "resumed:Enabled:1": (BOTH, {}),
-                "suspended:Terminated:2": (BOTH, {"cause": "Terminated"}),
+                "suspended:Terminated:1": (BOTH, {"cause": "Terminated", "episode": 1}),
+                "resumed:Enabled:1": (BOTH, {"cause": "Enabled", "episode": 1}),
+                "suspended:Terminated:2": (BOTH, {"cause": "Terminated", "episode": 2}),
             },
         ),
         (
             after(port_read(**RUNNING, end_time=NOW + HOUR), port_read(NOW + HOUR, **RUNNING, end_time=NOW + 2 * HOUR)),
             {
                 **SERVED,
-                "paid_until:2022-08-01T10:00:00+00:00": (PARTNER_ONLY, {"end_time": "2022-08-01T10:00:00+00:00"}),
-                "paid_until:2022-08-01T11:00:00+00:00": (PARTNER_ONLY, {"end_time": "2022-08-01T11:00:00+00:00"}),
+                "paid_until:2022-08-01T10:00:00+00:00:1": (
+                    PARTNER_ONLY,
+                    {"end_time": "2022-08-01T10:00:00+00:00", "episode": 1},
+                ),
+                "paid_until:2022-08-01T11:00:00+00:00:1": (
+                    PARTNER_ONLY,
+                    {"end_time": "2022-08-01T11:00:00+00:00", "episode": 1},
+                ),
             },
         ),
         (after(port_read(), port_seen(NOW + HOUR, acceptance="Deleted")), {**OFFER, "port_gone": (BOTH, {})}),
@@ -172,8 +178,10 @@ def test_every_reading_of_the_facts_as_a_violation_is_told_to_the_partner(
     known: Connection, subjects: list[str]
 ) -> None:
     found = {name: rest for name, rest in told(known).items() if name.startswith("violation:")}
-    assert found == {f"violation:{subject}": (PARTNER_ONLY, {"violation": subject}) for subject in subjects}
-    assert list(found) == [f"violation:{subject}" for subject in subjects]
+    assert list(dict.fromkeys(name.rpartition(":")[0] for name in found)) == [f"violation:{one}" for one in subjects]
+    for name, (parties, details) in found.items():
+        subject, _, episode = name.removeprefix("violation:").rpartition(":")
+        assert (parties, details) == (PARTNER_ONLY, {"violation": subject, "episode": int(episode)})
 
 
 # --- Evidence -------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from crossport.domain.effects import Command
 from crossport.domain.errors import NaiveTimeError
 from crossport.domain.orders import Contract, Hold, Order, OrderDecision, Tenant, decide_milestone, decide_order
 from crossport.domain.policy import Policy
-from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, Phase
+from crossport.domain.vocabulary import BEFORE_PUSH, Flow, MilestoneName, OrderMode, Origin, Phase
 from tests.unit.domain.examples import (
     CIRCUIT,
     NOW,
@@ -150,6 +150,11 @@ def test_a_milestone_after_the_order_was_taken_back_intends_nothing() -> None:
 def test_an_unknown_tenant_is_refused() -> None:
     (reason,) = decide_order(order(), circuit(), None, (contract(),), POLICY).refusals
     assert reason == Refusal(code="tenant_unknown", message=f"no tenant {TENANT} is on record", subject=TENANT)
+
+
+def test_a_tenant_of_another_site_is_named() -> None:
+    (reason,) = decided(of=tenant(site="china")).refusals
+    assert (reason.code, reason.subject) == ("no_account_for_site", TENANT)
 
 
 @pytest.mark.parametrize(

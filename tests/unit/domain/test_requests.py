@@ -182,6 +182,8 @@ def test_a_port_whose_present_spec_is_larger_than_its_hold_counts_with_it() -> N
     grown = after(port_read(**ACCEPTED, spec="500M"))
     line = circuit(bandwidth_mbps=500).hold(VLAN, 100)
     assert asked(request(SPEC, spec="50M"), grown, on=line).refusals == ()
+    (reason,) = asked(request(SPEC), on=circuit(bandwidth_mbps=199), held=None).refusals
+    assert reason.code == "capacity_exceeded"
     tight = circuit(bandwidth_mbps=499).hold(VLAN, 100)
     assert [r.code for r in asked(request(SPEC, spec="50M"), grown, on=tight).refusals] == ["capacity_exceeded"]
     assert [r.code for r in asked(request(SPEC, spec="500M"), ENABLED, on=line, held=None).refusals] == [

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,7 +18,8 @@ from crossport.application.errors import NotConfiguredError
 from crossport.application.ports import Store
 from crossport.entrypoints.clock import OffsetClock, SystemClock
 from crossport.entrypoints.settings import Settings
-from crossport.entrypoints.wiring import build
+from crossport.entrypoints.wiring import POLICIES_FRESH, build
+from tests.fakes.manual_clock import ManualClock
 
 FUNCTIONS = Path(__file__).resolve().parents[3] / "functions"
 NAMES = ["billing", "notices", "orders", "port_events", "relay", "vbr_events"]
@@ -99,13 +101,18 @@ def document(account_id: str) -> dict[str, Any]:
     return {"version": 1, "partner": {"name": "Partner"}, "accounts": [account]}
 
 
-def test_policies_are_read_again_only_when_their_version_changes() -> None:
-    app = build(PORTS, {})
-    store = Configured([(1, document("1111")), (1, {"never": "read"}), (2, document("2222"))])
-    app.given_store = cast("Store", store)
-    first, second, third = app.policies(), app.policies(), app.policies()
-    assert first is second
-    assert [list(policies.accounts()) for policies in (first, third)] == [["1111"], ["2222"]]
+def test_policies_are_read_again_when_they_have_aged_and_parsed_when_their_version_changes() -> None:
+    app, clock = build(PORTS, {}), ManualClock()
+    store = Configured([(1, document("1111")), (1, {"never": "read"}), (2, document("2222")), (3, document("3333"))])
+    app.given_store, app.clock = cast("Store", store), clock
+    seen = []
+    for age in (timedelta(0), POLICIES_FRESH - timedelta(seconds=1), timedelta(seconds=1), POLICIES_FRESH):
+        clock.advance(age)
+        seen.append(app.policies())
+    assert seen[0] is seen[1] is seen[2]
+    assert [list(policies.accounts()) for policies in (seen[0], seen[3])] == [["1111"], ["2222"]]
+    clock.advance(timedelta(hours=-1))
+    assert list(app.policies().accounts()) == ["3333"], "a clock that is set back does not keep them"
 
 
 def test_nothing_applied_yet_is_an_error_with_a_code() -> None:

@@ -104,6 +104,8 @@ class PolicySettings(_Part):
     hold_lifetime: Count = Field(default=30, ge=1, le=366)
     #: Days.
     cool_down: Count = Field(default=7, ge=0, le=366)
+    #: Seconds.
+    longest_wait: Count = Field(default=3_600, ge=60, le=86_400)
     #: How often a record may end as ``retry`` before it becomes a dead letter.
     max_attempts: Count = Field(default=_DEFAULT.max_attempts, ge=1, le=1_000)
 

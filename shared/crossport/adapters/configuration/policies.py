@@ -27,7 +27,7 @@ _PRICES = frozenset({"name", "version", "currency", "port_month", "outbound_gb"}
 _POLICY = frozenset(
     {"specs", "approved_above_1g", "vlan_pool", "vlan_zero_is_exclusive", "order_modes", "push_after", "confirm_uid",
      "partner_pays_at", "pay_months", "pay_auto_renew", "consistency_window", "settlement_age", "offer_lifetime",
-     "hold_lifetime", "cool_down", "max_attempts"}
+     "hold_lifetime", "cool_down", "longest_wait", "max_attempts"}
 )  # fmt: skip
 
 
@@ -118,6 +118,7 @@ def policy_of(account: Mapping[str, Any]) -> Policy:
         offer_lifetime=timedelta(days=chosen["offer_lifetime"]),
         hold_lifetime=timedelta(days=chosen["hold_lifetime"]),
         cool_down=timedelta(days=chosen["cool_down"]),
+        longest_wait=timedelta(seconds=chosen["longest_wait"]),
         max_attempts=chosen["max_attempts"],
         partner_price_list=None if prices is None else price_list_of(prices),
     )

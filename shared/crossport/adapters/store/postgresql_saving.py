@@ -23,6 +23,7 @@ from crossport.adapters.store.rows import (
     json_text,
     outbox_columns,
     record_columns,
+    stamp,
     unrouted_columns,
 )
 from crossport.application.ports import InputRow, OutboxRow, Save, Unrouted
@@ -32,7 +33,7 @@ from crossport.application.routing import routes_of
 LOST, REPEATED, UNHELD = "CP001", "CP002", "CP003"
 
 #: The lists that a save may have, in the order of their parts.
-_LISTS = ("completions", "inputs", "releases", "holds", "records", "outbox", "findings", "routes", "folded")
+_LISTS = ("completions", "inputs", "releases", "holds", "records", "outbox", "wakes", "findings", "routes", "folded")
 _PART = {"completions": "completion", "releases": "release", "holds": "hold"}
 _CHECKED = frozenset({"completions", "inputs", "releases"})
 
@@ -147,6 +148,8 @@ def _lists_of(save: Save) -> Iterable[tuple[str, Iterable[dict[str, Any]]]]:
     yield "holds", [] if save.hold is None else [hold_columns(save.hold, at)]
     yield "records", (record_columns(record, connection, at) for record in save.records)
     yield "outbox", (outbox_columns(row, at) for row in save.outbox)
+    if save.wakes and save.version is not None:
+        yield "wakes", [{"own": save.completion.key if save.completion is not None else "", "at": stamp(at)}]
     # The first of a kind stays, as when they are written one after the other.
     findings = {row["key"]: row for row in (finding_columns(f, connection_id, at) for f in reversed(save.findings))}
     yield "findings", findings.values()

@@ -109,6 +109,10 @@ def outbox_columns(row: OutboxRow, at: datetime) -> dict[str, Any]:
     }
 
 
+#: Higher than any version: what was judged at it was not judged too soon.
+_NEVER = 2**31 - 1
+
+
 def completion_columns(completion: Completion, at: datetime) -> dict[str, Any]:
     """The end of a leased row's turn as parameters of ``finish_outbox``."""
     return {
@@ -118,6 +122,8 @@ def completion_columns(completion: Completion, at: datetime) -> dict[str, Any]:
         "reason": completion.reason,
         "not_before": stamp_or_none(completion.not_before),
         "finished_at": None if completion.state is OutboxState.DUE else stamp(at),
+        "seen": completion.seen if completion.seen is not None else _NEVER,
+        "at": stamp(at),
     }
 
 

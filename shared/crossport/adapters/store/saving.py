@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from crossport.adapters.store.engine import SqliteEngine, Undone
@@ -15,6 +16,7 @@ from crossport.adapters.store.rows import (
     input_columns,
     outbox_columns,
     record_columns,
+    stamp,
     unrouted_columns,
 )
 from crossport.application.errors import IntegrityConflictError
@@ -72,7 +74,7 @@ def _swapped(engine: SqliteEngine, save: Save) -> bool:
         won = engine.write("insert_connection", columns) == 1
     else:
         won = engine.write("update_connection", {**columns, "version": save.version}) == 1
-    return won and (save.completion is None or _completed(engine, save.completion, save.at))
+    return won and (save.completion is None or _completed(engine, replace(save.completion, seen=None), save.at))
 
 
 def _completed(engine: SqliteEngine, completion: Completion, at: datetime) -> bool:
@@ -105,6 +107,9 @@ def _append(engine: SqliteEngine, save: Save) -> None:
         engine.write("insert_record", record_columns(record, connection, save.at))
     for wanted in save.outbox:
         engine.write("insert_outbox", outbox_columns(wanted, save.at))
+    if save.wakes and save.version is not None:
+        own = save.completion.key if save.completion is not None else ""
+        engine.write("wake_outbox", {"connection_id": connection_id, "own": own, "at": stamp(save.at)})
     for finding in save.findings:
         engine.write("insert_finding", finding_columns(finding, connection_id, save.at))
     for route in routes_of(connection):

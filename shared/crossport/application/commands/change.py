@@ -72,9 +72,9 @@ def settle_hold(desk: Desk, task: Task) -> Done:
             return desk.dropped(leased, "port_gone")
         if request.kind is RequestKind.CHANGE_SPEC:
             if connection.spec != request.spec:
-                return desk.wait(leased, "waiting:payment")
+                return desk.wait_for(task, "waiting:payment")
         elif connection.vlan_id != request.vlan_id:
-            return desk.wait(leased, "waiting:port")
+            return desk.wait_for(task, "waiting:port")
         holds = _holds(desk, connection)
         if not holds:
             # An adopted port whose VLAN ID another connection holds: nothing is ours to move.
@@ -82,7 +82,7 @@ def settle_hold(desk: Desk, task: Task) -> Done:
         if _saved(desk, task, stored, holds):
             return completion(leased, OutboxState.DONE), True
         if _old_vlans_in_use(task, connection):
-            return desk.wait(leased, "waiting:vbr")
+            return desk.wait_for(task, "waiting:vbr")
     return desk.wait(leased, "contended")
 
 

@@ -24,7 +24,7 @@ from crossport.application.ports import (
 from crossport.application.routing import port_route
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
-from crossport.domain.decide import Decision, decide
+from crossport.domain.decide import Decision, Finding, decide
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.orders import Hold
 from crossport.domain.policy import Policy
@@ -34,8 +34,8 @@ from crossport.domain.vocabulary import Presence, Source
 TICK = timedelta(seconds=1)
 #: The longest pause between two looks at something that is waited for.
 LONGEST_LOOK = timedelta(minutes=1)
-#: The longest pause before an effect whose time has not come is looked at again.
-LONGEST_PUT_OFF = timedelta(hours=1)
+#: The longest pause before a notice whose time has not come is looked at again, should no change have woken it.
+LONGEST_PUT_OFF = timedelta(days=1)
 #: Characters of a Token or ClientToken (API reference).
 LONGEST_TOKEN = 64
 
@@ -91,6 +91,12 @@ class Desk:
             until = self.clock.now() + min(timedelta(seconds=2 ** min(leased.attempts, 10)), LONGEST_LOOK)
         return completion(leased, OutboxState.DUE, reason, until), False
 
+    def wait_for(self, task: Task, reason: str) -> Done:
+        """The command waits for a change of its connection, which wakes it; without one, pauses grow as policy lets
+        them. ``reason`` begins with ``waiting:``."""
+        pause = min(timedelta(seconds=2 ** min(task.leased.attempts, 16)), task.policy.longest_wait)
+        return completion(task.leased, OutboxState.DUE, reason, self.clock.now() + pause), False
+
     def read(self, task: Task) -> tuple[Read, tuple[Observation, ...]]:
         """Read the connection's port right now; the read, and what it says, absences included.
 
@@ -111,8 +117,12 @@ class Desk:
         seen: Sequence[Observation],
         ending: Completion,
         outbox: tuple[OutboxRow, ...] = (),
+        findings: tuple[Finding, ...] = (),
     ) -> Done:
-        """Fold what a call has shown into the connection and complete the row, in one save."""
+        """Fold what a call has shown into the connection and complete the row, in one save.
+
+        ``findings`` are kept with it: what a person should look at because of this call.
+        """
         for _ in range(MAX_ROUNDS):
             stored = self.store.get(connection.connection_id)
             if stored is None:
@@ -120,8 +130,9 @@ class Desk:
             policy = self.policies.of(connection.account_id)
             waiting = self._waiting(stored.connection, seen)
             decision = decide(stored.connection, (*seen, *(observation for _, observation in waiting)), policy)
-            if decision.connection == stored.connection and not waiting and not outbox:
+            if decision.connection == stored.connection and not (waiting or outbox or findings):
                 return ending, False
+            decision = replace(decision, findings=(*decision.findings, *findings))
             if self.saved(stored, decision, ending, folded=tuple(key for key, _ in waiting), outbox=outbox):
                 return ending, True
         return completion(leased, OutboxState.DUE, "contended", self.clock.now() + TICK), False
@@ -168,10 +179,14 @@ def completion(
     return Completion(key=leased.row.key, lease=leased.lease, state=state, reason=reason, not_before=not_before)
 
 
-def put_off(leased: LeasedRow, reason: str, now: datetime) -> Completion:
-    """The row's time has not come (``too_early``): due again after a pause that grows to an hour."""
-    pause = min(timedelta(seconds=2 ** min(leased.attempts, 16)), LONGEST_PUT_OFF)
-    return completion(leased, OutboxState.DUE, f"too_early:{reason}", now + pause)
+def put_off(leased: LeasedRow, reason: str, now: datetime, *, seen: int, longest: timedelta) -> Completion:
+    """The row's time has not come (``too_early``): due again when its connection, judged at version ``seen``, changes.
+
+    Should nothing wake it, it looks again after a pause that grows to ``longest``.
+    """
+    pause = min(timedelta(seconds=2 ** min(leased.attempts, 17)), longest)
+    ending = completion(leased, OutboxState.DUE, f"too_early:{reason}", now + pause)
+    return replace(ending, seen=seen)
 
 
 def shifted(read: Read, policy: Policy) -> tuple[Observation, ...]:

@@ -9,7 +9,7 @@ from crossport.application.commit import MAX_ROUNDS
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import CloudFailure, OutboxState
 from crossport.domain.cool_down import cool_down_ends
-from crossport.domain.decide import conclude
+from crossport.domain.decide import Finding, conclude
 from crossport.domain.facts import port_gone
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.teardown import TeardownStep, next_step
@@ -72,9 +72,9 @@ def release_hold(desk: Desk, task: Task) -> Done:
             return desk.failed(leased, "no_connection")
         connection = stored.connection
         if connection.port is None and connection.withdrawn_at is None:
-            return desk.wait(leased, "waiting:port")
+            return desk.wait_for(task, "waiting:port")
         if connection.port is not None and not port_gone(connection.port, task.policy.consistency_window):
-            return desk.wait(leased, "waiting:port_gone")
+            return desk.wait_for(task, "waiting:port_gone")
         until = cool_down_ends(connection, task.policy.cool_down)
         if until is not None and desk.clock.now() < until:
             return desk.wait(leased, "cool_down", until)
@@ -106,7 +106,7 @@ def _unless_created(desk: Desk, task: Task) -> Done | None:
     if connection.intended_at is None:
         return None
     if connection.withdrawn_at is None:
-        return desk.wait(leased, "waiting:port")
+        return desk.wait_for(task, "waiting:port")
     found = desk.cloud().find_port(
         account_id=connection.account_id,
         region=connection.region,
@@ -115,7 +115,7 @@ def _unless_created(desk: Desk, task: Task) -> Done | None:
         tenant_uid=connection.tenant_uid,
     )
     if found.port is not None:
-        ending, _ = desk.wait(leased, "waiting:port")
+        ending, _ = desk.wait_for(task, "waiting:port")
         return desk.observed(leased, connection, shifted(found, task.policy), ending)
     sure = connection.withdrawn_at + CREATE_MAY_LAST + task.policy.consistency_window
     return desk.wait(leased, "maybe_created", max(sure, desk.clock.now() + TICK)) if found.date < sure else None
@@ -148,7 +148,9 @@ def _delete(desk: Desk, task: Task, seen: tuple[Observation, ...], *, blocked: s
         if error.failure is not CloudFailure.PERMANENT:
             raise
         ending = completion(leased, OutboxState.FAILED, f"{blocked}:{error.cloud_code}")
-        return desk.observed(leased, connection, seen, ending)
+        details = {"cloud_code": error.cloud_code, "message": error.message}
+        finding = Finding(code=blocked, subject=connection.port_id or "", details=details)
+        return desk.observed(leased, connection, seen, ending, findings=(finding,))
     said = PortObservation(
         at=answer.date, source=Source.OWN_ANSWER, port_id=connection.port_id or "", acceptance=Acceptance.DELETED
     )
@@ -176,5 +178,5 @@ def _end_vbr(desk: Desk, task: Task, seen: tuple[Observation, ...], vbr: VbrObse
 
 
 def _again(desk: Desk, task: Task, seen: tuple[Observation, ...], reason: str) -> Done:
-    ending, _ = desk.wait(task.leased, reason)
+    ending, _ = desk.wait_for(task, reason)
     return desk.observed(task.leased, task.connection, seen, ending)

@@ -58,7 +58,7 @@ def attach_vbr(desk: Desk, task: Task) -> Done:
         return desk.failed(leased, "no_migration")
     waiting = _not_yet(task)
     if waiting is not None:
-        return desk.wait(leased, waiting)
+        return desk.wait_for(task, waiting)
     read = _read(desk, connection, migration)
     attached: tuple[VbrObservation, ...] = ()
     if not _on_port(read, port_id) and not _known_on_port(connection, migration.vbr_id):
@@ -70,7 +70,7 @@ def attach_vbr(desk: Desk, task: Task) -> Done:
         return _compared(desk, task, read, port_id, attached)
     if leased.attempts < task.policy.max_attempts:
         # The read lags behind; the next turn looks again.
-        ending, _ = desk.wait(leased, "waiting:attached")
+        ending, _ = desk.wait_for(task, "waiting:attached")
     else:
         # Whether a circuit's owner sees a tenant's VBR on a port is not documented (ruling 8).
         ending, _ = desk.done(leased, "vbr_not_visible")
@@ -114,7 +114,7 @@ def _prepared(desk: Desk, task: Task, migration: Migration) -> Done | None:
         ending = completion(leased, OutboxState.FAILED, refusal.code)
         return provisioning_failed(desk, leased, refusal, ending)
     if read.vbr is not None and read.vbr.status != VBR_UP:
-        return desk.wait(leased, f"waiting:vbr_{VBR_UP}")
+        return desk.wait_for(task, f"waiting:vbr_{VBR_UP}")
     if not _noted(desk, task, read.configuration):
         return desk.wait(leased, "contended")
     if read.bandwidth_mbps != migration.bandwidth_mbps:

@@ -10,7 +10,7 @@ def pay_port(desk: Desk, task: Task) -> Done:
     """Place the partner's order for the port; what came of it is read, not assumed."""
     connection = task.connection
     if connection.port_id is None:
-        return desk.wait(task.leased, "waiting:port")
+        return desk.wait_for(task, "waiting:port")
     answer = desk.cloud().pay_port(
         account_id=connection.account_id,
         region=connection.region,

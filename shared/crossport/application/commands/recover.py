@@ -12,6 +12,9 @@ from crossport.domain.phase import VBR_OFF, suspension
 from crossport.domain.recovery import LOCKS
 
 
+_BLOCKED = "recover_blocked"
+
+
 def recover(desk: Desk, task: Task) -> Done:
     """Read, recover what the read shows terminated, and look again until nothing is suspended any more.
 
@@ -31,14 +34,14 @@ def recover(desk: Desk, task: Task) -> Done:
     if found is None and read.date - task.policy.consistency_window >= request.at:
         return desk.observed(leased, connection, seen, completion(leased, OutboxState.DONE))
     if found is not None and found.reason in LOCKS:
-        ending = completion(leased, OutboxState.FAILED, f"recover_blocked:{found.reason}")
+        ending = completion(leased, OutboxState.FAILED, f"{_BLOCKED}:{found.reason}")
         return desk.observed(leased, connection, seen, ending)
     try:
         _call(desk, task, request, read.port.status, after)
     except CloudCallError as error:
         if error.failure is not CloudFailure.PERMANENT:
             raise
-        ending = completion(leased, OutboxState.FAILED, f"recover_blocked:{error.cloud_code}")
+        ending = completion(leased, OutboxState.FAILED, f"{_BLOCKED}:{error.cloud_code}")
         return desk.observed(leased, connection, seen, ending)
     return _again(desk, task, seen)
 

@@ -87,13 +87,18 @@ class LeasedRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
-    """The end of a leased row's turn, by compare-and-swap on its lease. DUE means: again at ``not_before``."""
+    """The end of a leased row's turn, by compare-and-swap on its lease. DUE means: again at ``not_before``.
+
+    ``seen``: the version at which the row's connection was judged. When it has moved on since, the row is due at once:
+    the change that it waits for may be among what came. Of no account in a save, which swaps that version itself.
+    """
 
     key: str
     lease: str
     state: OutboxState
     reason: str = ""
     not_before: datetime | None = None
+    seen: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,6 +172,9 @@ class Save:
     #: Keys of unrouted observations that this save has folded in.
     folded: tuple[str, ...] = ()
     completion: Completion | None = None
+    #: Whether the connection has changed in a way that others may wait for: its rows whose reason begins with
+    #: ``waiting:`` or ``too_early:``, but for the one of ``completion``, are due at once.
+    wakes: bool = False
 
 
 class SaveOutcome(StrEnum):

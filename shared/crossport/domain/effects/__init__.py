@@ -1,9 +1,9 @@
 """Effects: the notices, replies and commands that follow from merged facts.
 
 Each effect has a deterministic key. The rules here are monotone: more observations can only add keys, whatever
-their order, so every path to the same facts ends with the same keys. What is moot by the time it would be sent is
-dropped then, with the reason (``moot``), and what has not come to its time waits (``too_early``); skipping a phase
-therefore skips no effect.
+their order, so every path to the same facts ends with the same keys. What can never matter again when its turn comes
+is dropped then, with the reason (``moot``), and what may still come true waits (``too_early``); skipping a phase
+therefore skips no effect, and no order of observations keeps a notice back whose premise holds in the end.
 """
 
 from __future__ import annotations

@@ -1,121 +1,148 @@
-"""When an effect need not be carried out any more; asked right before it would be."""
+"""When an effect can never matter again; asked right before it would be carried out.
+
+An effect has one key for ever: what is dropped is never called for again. So only what rests on monotone facts (the
+cloud has said Deleted, the port was Confirmed, our own recorded acts) or was overtaken by a newer episode is moot.
+What may still come true waits (``too_early``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 from crossport.domain.connection import Connection
-from crossport.domain.effects.kinds import ALIVE, Effect
-from crossport.domain.facts import PortFacts
-from crossport.domain.phase import TERMINATED, VBR_DOWN, phase_of, suspension
+from crossport.domain.effects.episodes import (
+    LOCKS,
+    payment_episodes,
+    port_episodes,
+    return_episodes,
+    vbr_episodes,
+    vbr_return_episodes,
+    violation_episodes,
+)
+from crossport.domain.effects.kinds import Effect
+from crossport.domain.facts import VbrFacts
+from crossport.domain.phase import VBR_DOWN, VBR_OFF, VBR_UP, phase_of
 from crossport.domain.policy import Policy
-from crossport.domain.recovery import tenant_must_act
-from crossport.domain.violations import violations_of
 from crossport.domain.vocabulary import Phase
+
+#: Effects that are about a port which is there.
+_OF_A_PORT = frozenset(
+    {
+        "offer", "active", "enabled", "accepted", "suspended", "resumed", "paid_until", "violation", "spec_change",
+        "vlan_change", "cease", "pay_port", "attach_vbr", "update_port", "recover", "recovery",
+    }
+)  # fmt: skip
 
 
 def moot(effect: Effect, connection: Connection, policy: Policy) -> str | None:
-    """Why an effect need not be carried out any more, or None when it still matters."""
-    phase = phase_of(connection, policy.consistency_window)
+    """Why an effect can never matter again, or None when it still may."""
+    phase, port = phase_of(connection, policy.consistency_window), connection.port
+    if effect.kind in _OF_A_PORT and port is not None and port.deleted:
+        return f"phase_is_{phase}"
     rule = _MOOT.get(effect.kind)
-    return rule(effect, connection, phase, policy) if rule else None
+    return rule(effect, connection, phase) if rule else None
 
 
-def _moot_offer(_effect: Effect, connection: Connection, phase: Phase, _policy: Policy) -> str | None:
+def _moot_offer(_effect: Effect, connection: Connection, _phase: Phase) -> str | None:
     if connection.port is not None and connection.port.confirmed:
         return "already_accepted"
-    return None if phase is Phase.OFFERED else f"phase_is_{phase}"
+    return "withdrawn" if connection.withdrawn_at is not None else None
 
 
-def _moot_active(_effect: Effect, _connection: Connection, phase: Phase, _policy: Policy) -> str | None:
-    return None if phase is Phase.ACTIVE else f"phase_is_{phase}"
+def _moot_active(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
+    deleted = {vbr.vbr_id for vbr in connection.vbrs if vbr.deleted}
+    return "vbr_gone" if effect.details["vbr_id"] in deleted else None
 
 
-def _moot_enabled(_effect: Effect, _connection: Connection, phase: Phase, _policy: Policy) -> str | None:
-    return None if phase in ALIVE else f"phase_is_{phase}"
-
-
-def _moot_suspended(effect: Effect, connection: Connection, phase: Phase, policy: Policy) -> str | None:
-    found, port = suspension(connection, policy.consistency_window), connection.port
-    if found is None or port is None:
-        return "not_suspended_any_more"
-    if phase is not Phase.SUSPENDED:
+def _moot_suspended(effect: Effect, connection: Connection, phase: Phase) -> str | None:
+    """What comes after a run of a value is another value for good, or a new run with a number of its own."""
+    port, value = connection.port, effect.details["cause"]
+    if port is None:
+        return None
+    if connection.cease_recorded_at is not None:
         return f"phase_is_{phase}"
-    return None if _is_the_cause(effect.details, connection, port, found.reason) else "superseded"
+    if value == "expired":
+        current_end = port.end_time.current
+        return None if current_end and effect.details["end_time"] == current_end.isoformat() else "superseded"
+    if value == VBR_OFF:
+        return _moot_vbr(effect, connection, vbr_episodes, VBR_DOWN, "not_suspended_any_more")
+    current = port.status.current if value == "Terminated" else port.business_status.current
+    if effect.details["episode"] < port_episodes(port, value):
+        return "superseded"
+    if current == value:
+        return None
+    return "superseded" if current in LOCKS else "not_suspended_any_more"
 
 
-def _is_the_cause(details: Mapping[str, object], connection: Connection, port: PortFacts, reason: str) -> bool:
-    """Whether what a notice of a suspension tells is what suspends the connection now."""
-    cause = details.get("cause")
-    if cause == "expired":
-        end = port.end_time.current
-        return reason == "expired" and end is not None and details["end_time"] == end.isoformat()
-    if cause == "vbr_terminated":
-        off = {vbr.vbr_id for vbr in connection.vbrs if vbr.status.current in VBR_DOWN}
-        return details["vbr_id"] in off and port.status.current == "Enabled"
-    if cause == "Terminated":
-        return port.status.current in TERMINATED
-    return reason != "expired" and port.business_status.current == cause
+def _moot_resumed(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
+    port, value = connection.port, effect.details["cause"]
+    if port is None:
+        return None
+    if value == VBR_OFF:
+        return _moot_vbr(effect, connection, vbr_return_episodes, {VBR_UP}, "suspended_again")
+    if effect.details["episode"] < return_episodes(port, value):
+        return "superseded"
+    away, current = (LOCKS, port.business_status) if value == "Normal" else ({"Terminated"}, port.status)
+    return "suspended_again" if current.current in away else None
 
 
-def _moot_recovery(_effect: Effect, connection: Connection, phase: Phase, policy: Policy) -> str | None:
-    if phase is not Phase.SUSPENDED:
-        return f"phase_is_{phase}"
-    return None if tenant_must_act(connection, policy.consistency_window) else "superseded"
+def _moot_vbr(
+    effect: Effect, connection: Connection, episodes: Callable[[VbrFacts], int], still: Collection[str], over: str
+) -> str | None:
+    """A newer episode of the VBR, or its status now, has overtaken what the notice tells."""
+    vbr = next((vbr for vbr in connection.vbrs if vbr.vbr_id == effect.details["vbr_id"]), None)
+    if vbr is None or effect.details["episode"] < episodes(vbr):
+        return "superseded"
+    return None if vbr.status.current in still else over
 
 
-def _moot_resumed(_effect: Effect, connection: Connection, _phase: Phase, policy: Policy) -> str | None:
-    return "suspended_again" if suspension(connection, policy.consistency_window) else None
+def _moot_recovery(_effect: Effect, _connection: Connection, phase: Phase) -> str | None:
+    """It is about this moment: what has come back meanwhile needs nobody."""
+    return None if phase is Phase.SUSPENDED else f"phase_is_{phase}"
 
 
-def _moot_paid_until(effect: Effect, connection: Connection, _phase: Phase, _policy: Policy) -> str | None:
-    current = connection.port.end_time.current if connection.port else None
-    return None if current is not None and current.isoformat() == effect.details["end_time"] else "superseded"
+def _moot_recover(_effect: Effect, connection: Connection, phase: Phase) -> str | None:
+    return f"phase_is_{phase}" if connection.cease_recorded_at is not None else None
 
 
-def _moot_violation(effect: Effect, connection: Connection, _phase: Phase, policy: Policy) -> str | None:
-    live = {v.key for v in violations_of(connection, policy.consistency_window)}
-    return None if effect.details["violation"] in live else "cleared"
+def _moot_paid_until(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
+    if connection.port is None:
+        return "superseded"
+    current = connection.port.end_time.current
+    if current is None or current.isoformat() != effect.details["end_time"]:
+        return "superseded"
+    return "superseded" if effect.details["episode"] < payment_episodes(connection.port, current) else None
 
 
-def _moot_attach(_effect: Effect, _connection: Connection, phase: Phase, _policy: Policy) -> str | None:
-    return None if phase in ALIVE else f"phase_is_{phase}"
+def _moot_violation(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
+    subject = effect.details["violation"]
+    return "superseded" if effect.details["episode"] < violation_episodes(connection).get(subject, 0) else None
 
 
-def _moot_cease(_effect: Effect, _connection: Connection, phase: Phase, _policy: Policy) -> str | None:
-    return None if phase is Phase.RELEASING else f"phase_is_{phase}"
-
-
-def _moot_create(_effect: Effect, connection: Connection, phase: Phase, _policy: Policy) -> str | None:
+def _moot_create(_effect: Effect, connection: Connection, phase: Phase) -> str | None:
+    """A port is made while its making is wanted, and never beside another one."""
     if connection.port is not None:
         return "port_exists"
     return None if phase is Phase.PROVISIONING else f"phase_is_{phase}"
 
 
-def _moot_pay(_effect: Effect, connection: Connection, phase: Phase, _policy: Policy) -> str | None:
-    if connection.port is not None and connection.port.status.current == "Enabled":
+def _moot_pay(_effect: Effect, connection: Connection, phase: Phase) -> str | None:
+    if connection.port is not None and "Enabled" in connection.port.status.values():
         return "already_paid"
-    return None if phase in (Phase.OFFERED, Phase.ACCEPTED) else f"phase_is_{phase}"
+    return f"phase_is_{phase}" if connection.cease_recorded_at is not None else None
 
 
-_MOOT: dict[str, Callable[[Any, Connection, Phase, Policy], str | None]] = {
+_MOOT: dict[str, Callable[[Any, Connection, Phase], str | None]] = {
     "offer": _moot_offer,
     "active": _moot_active,
-    "enabled": _moot_enabled,
-    "accepted": _moot_enabled,
     "suspended": _moot_suspended,
     "resumed": _moot_resumed,
+    "recover": _moot_recover,
+    "recovery": _moot_recovery,
     "paid_until": _moot_paid_until,
     "violation": _moot_violation,
-    "spec_change": _moot_enabled,
-    "vlan_change": _moot_enabled,
-    "cease": _moot_cease,
     "create_port": _moot_create,
     "convert_vbr": _moot_create,
     "pay_port": _moot_pay,
-    "attach_vbr": _moot_attach,
-    "update_port": _moot_attach,
-    "recover": _moot_attach,
-    "recovery": _moot_recovery,
 }

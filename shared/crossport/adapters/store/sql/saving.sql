@@ -87,6 +87,17 @@ DELETE FROM unrouted WHERE key = :key;
 
 -- name: finish_outbox
 UPDATE outbox
-SET state = :state, reason = :reason, not_before = :not_before, lease = NULL, leased_until = NULL,
-    finished_at = :finished_at
+SET state = :state, reason = :reason, lease = NULL, leased_until = NULL, finished_at = :finished_at,
+    not_before = CASE
+        WHEN EXISTS (
+            SELECT 1 FROM connection WHERE connection.id = outbox.connection_id AND connection.version > :seen
+        ) THEN :at
+        ELSE :not_before
+    END
 WHERE key = :key AND lease = :lease AND state = 'due';
+
+-- name: wake_outbox
+-- What waits for a change of its connection is due when there is one. A leased row finds out by the version it has seen.
+UPDATE outbox SET not_before = :at
+WHERE connection_id = :connection_id AND state = 'due' AND key <> :own AND not_before > :at
+    AND (substr(reason, 1, 8) = 'waiting:' OR substr(reason, 1, 10) = 'too_early:');

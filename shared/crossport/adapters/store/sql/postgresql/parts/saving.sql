@@ -239,6 +239,20 @@ enqueued AS (
     ON CONFLICT (key) DO NOTHING
 )
 
+-- name: wakes
+-- What waits for a change of its connection is due when there is one. A leased row finds out by the version it has seen.
+woken AS (
+    UPDATE outbox
+    SET not_before = listed.at
+    FROM json_to_recordset(CAST(:wakes AS JSON)) AS listed (owner TEXT, own TEXT, at TEXT)
+    JOIN u ON u.id = listed.owner
+    WHERE outbox.connection_id = listed.owner
+        AND outbox.state = 'due'
+        AND outbox.key <> listed.own
+        AND outbox.not_before > listed.at
+        AND (left(outbox.reason, 8) = 'waiting:' OR left(outbox.reason, 10) = 'too_early:')
+)
+
 -- name: findings
 found AS (
     INSERT INTO finding (key, connection_id, code, subject, details, at)
