@@ -11,7 +11,6 @@ from crossport.domain.observation import Observation
 from crossport.domain.phase import VBR_OFF, suspension
 from crossport.domain.recovery import LOCKS
 
-
 _BLOCKED = "recover_blocked"
 
 
