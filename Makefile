@@ -16,7 +16,7 @@ help:
 	@echo "make run     set up, then play $(SCENARIO) on a loopback cloud"
 	@echo "make test    set up, then static checks and all tests, with what each part took"
 	@echo "make check   static checks alone"
-	@echo "make mutants mutate the domain and say how many mutants its tests kill (about an hour; not part of make test)"
+	@echo "make mutants mutate the domain and say how many mutants its tests kill (half an hour and more; not part of make test)"
 	@echo "make format  format the code"
 	@echo "make package build a folder and a zip for each function under build/functions; needs python3.12 or PYTHON312=..."
 	@echo "make bench   measure against floors and peers; writes bench/RESULTS.md"

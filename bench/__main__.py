@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from bench import cold_start, vlans
+from bench import cold_start, on_postgresql, vlans
+from bench.one_event import check
+from bench.processes import in_process
 from bench.report import RESULTS, ROOT, Bar, Report
 
 ROUNDS = 5
 #: Connections of one round; a slow peer gets fewer, so that a round stays short.
 CONNECTIONS = 100
 _OF_SLOW = {"dbos": 20}
+_PARTS = ("sqlite", "cold-start", "vlans", "postgresql")
 _SQLITE = ("floor", "powertools", "dbos", "crossport")
 
 
@@ -26,9 +27,9 @@ def main(arguments: list[str]) -> int:
     """Measure what is asked for and write the results; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--only", choices=["sqlite", "cold-start", "vlans"], action="append")
+    parser.add_argument("--only", choices=_PARTS, action="append")
     options = parser.parse_args(arguments)
-    asked = options.only or ["sqlite", "cold-start", "vlans"]
+    asked = options.only or _PARTS
     report = Report()
     # Not on a file system in memory: a flush must be one.
     (ROOT / "build").mkdir(exist_ok=True)
@@ -41,7 +42,9 @@ def main(arguments: list[str]) -> int:
         if "vlans" in asked:
             vlan_ids(report, place)
     report.left_out.append("The real Function Compute, a database over a network: never tried.")
-    report.left_out.append("P1, P2, P3, P4, P5, P6 and P9 on PostgreSQL: not part of this run yet.")
+    if "postgresql" in asked:
+        on_postgresql.measure(report, options.rounds)
+    report.left_out.append("P2 with a poison event in the batch, and P9 (growth to 1 M connections): not built yet.")
     report.write()
     for bar in report.bars:
         verdict = "met" if bar.met else "MISSED"
@@ -58,8 +61,10 @@ def one_event_on_sqlite(report: Report, place: Path, rounds: int) -> None:
         # Another one goes first in every round.
         for name in (*_SQLITE[number % len(_SQLITE) :], *_SQLITE[: number % len(_SQLITE)]):
             url = f"sqlite:///{place / f'{name}-{number}.db'}"
-            result = in_process("bench.one_event", name, url, str(_OF_SLOW.get(name, CONNECTIONS)))
-            measured = json.loads(result)
+            connections = _OF_SLOW.get(name, CONNECTIONS)
+            in_process("bench.one_event", "seed", name, url, str(connections))
+            measured = json.loads(in_process("bench.one_event", "run", name, url, "0", str(connections), "1"))
+            check(name, url, connections)
             rates[name].append(measured["events"] / measured["seconds"])
             cpu[name].append(measured["cpu"] / measured["events"])
     rate = {name: statistics.median(rates[name]) for name in _SQLITE}
@@ -99,39 +104,10 @@ def one_event_on_sqlite(report: Report, place: Path, rounds: int) -> None:
 
 def cold_starts(report: Report, place: Path, rounds: int) -> None:
     """P6 on SQLite."""
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    names = ("crossport", "naive")
-    for name in names:
-        cold_start.prepared(f"sqlite:///{place / f'cold-{name}.db'}", name, rounds + 1)
-    for number in range(rounds + 1):
-        for name in names:
-            result = cold_start.start(name, f"sqlite:///{place / f'cold-{name}.db'}", number)
-            if number:  # the first one may have written the byte code
-                found[name].append(result)
-    wall = {name: statistics.median(w for w, _ in found[name]) for name in names}
-    busy = {name: statistics.median(c for _, c in found[name]) for name in names}
-    report.bars.append(
-        Bar(
-            number="P6",
-            what="cold start, SQLite: crossport / naive handler",
-            most=0.20,
-            measured=wall["crossport"] / wall["naive"],
-        )
-    )
-    report.tables["Cold start to the first committed event, SQLite"] = [
-        ("candidate", "ms", "CPU ms", "x naive", "x naive, CPU"),
-        *(
-            (
-                name,
-                f"{wall[name] * 1e3:,.0f}",
-                f"{busy[name] * 1e3:,.0f}",
-                f"{wall[name] / wall['naive']:.2f}",
-                f"{busy[name] / busy['naive']:.2f}",
-            )
-            for name in names
-        ),
-    ]
-    report.charts["cold start, ms, SQLite"] = [(name, wall[name] * 1e3) for name in names]
+    urls = {name: f"sqlite:///{place / f'cold-{name}.db'}" for name in ("crossport", "naive")}
+    for name, url in urls.items():
+        in_process("bench.one_event", "seed", name, url, str(rounds + 1))
+    cold_start.compare(report, "SQLite", 0.20, urls, rounds)
 
 
 def vlan_ids(report: Report, place: Path) -> None:
@@ -158,20 +134,6 @@ def vlan_ids(report: Report, place: Path) -> None:
         ("first tenth, IDs/s", "last tenth, IDs/s", "races lost and decided again"),
         (f"{measured.first_tenth:,.0f}", f"{measured.last_tenth:,.0f}", str(measured.lost)),
     ]
-
-
-def in_process(module: str, *arguments: str) -> str:
-    """The output of a module run in a process of its own. Raises CalledProcessError when it fails."""
-    environment = {"PATH": os.defpath, "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}", "HOME": os.environ.get("HOME", "/")}
-    result = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return result.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 
-from bench import plain
+from bench.report import Bar, Report
 from bench.work import Subject, event
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,19 +24,6 @@ _CODE = {
     "naive": "import sys; from bench import naive",
 }
 _RUN = "; answer = naive.handler(sys.stdin.buffer.read(), None); import time; print(time.monotonic()); print(answer)"
-
-
-def prepared(url: str, name: str, connections: int) -> None:
-    """A database with so many connections, one for each start."""
-    if name == "crossport":
-        from bench.ours import seed
-
-        seed(url, connections)
-        return
-    database = plain.opened(url)
-    database.create()
-    with database.transaction():
-        plain.seed(database, connections)
 
 
 def start(name: str, url: str, number: int) -> tuple[float, float]:
@@ -60,6 +49,31 @@ def start(name: str, url: str, number: int) -> tuple[float, float]:
     if "applied" not in lines[1]:
         raise AssertionError(f"{name}: {lines[1]}")
     return float(lines[0]) - began, spent
+
+
+def compare(report: Report, engine: str, most: float, urls: dict[str, str], rounds: int) -> None:
+    """Cold starts of ours and the naive handler in turns, each round a connection of its own."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for number in range(rounds + 1):
+        for name, url in urls.items():
+            result = start(name, url, number)
+            if number:  # the first one may have written the byte code
+                found[name].append(result)
+    wall = {name: statistics.median(seconds for seconds, _ in found[name]) for name in urls}
+    busy = {name: statistics.median(seconds for _, seconds in found[name]) for name in urls}
+    ratio = wall["crossport"] / wall["naive"]
+    report.bars.append(
+        Bar(number="P6", what=f"cold start, {engine}: crossport / naive handler", most=most, measured=ratio)
+    )
+    report.tables[f"Cold start to the first committed event, {engine}"] = [
+        ("candidate", "ms", "CPU ms", "x naive", "x naive, CPU"),
+        *(
+            (name, f"{wall[name] * 1e3:,.0f}", f"{busy[name] * 1e3:,.0f}", f"{wall[name] / wall['naive']:.2f}",
+             f"{busy[name] / busy['naive']:.2f}")
+            for name in urls
+        ),
+    ]  # fmt: skip
+    report.charts[f"cold start, ms, {engine}"] = [(name, wall[name] * 1e3) for name in urls]
 
 
 def _cpu() -> float:

@@ -1,6 +1,7 @@
-"""One candidate on one fresh database, in a process of its own: ``python -m bench.one_event NAME URL CONNECTIONS``.
+"""One candidate on one database, in a process of its own.
 
-Prints one line of JSON: seconds and CPU seconds of the handler over all deliveries, and the end state, asserted.
+``python -m bench.one_event seed NAME URL CONNECTIONS`` prepares the database; ``run NAME URL FIRST CONNECTIONS BATCH``
+handles the deliveries of these connections and prints one line of JSON: seconds and CPU seconds of the handler.
 """
 
 from __future__ import annotations
@@ -12,59 +13,68 @@ import time
 
 from bench import plain
 from bench.candidates import CANDIDATES
-from bench.work import distinct, events
+from bench.work import batches, distinct, events
 
-#: Deliveries that are not timed: plans, caches and pools come into being.
+#: Invocations that are not timed: plans, caches and pools come into being.
 WARM_UP = 30
 
 
-def main(name: str, url: str, connections: int) -> None:
-    """Seed, run and check."""
+def seed(name: str, url: str, connections: int) -> None:
+    """Make the tables and the connections."""
     if name == "crossport":
-        from bench.ours import seed
+        from bench import ours
 
-        seed(url, connections)
-    else:
-        database = plain.opened(url)
-        database.create()
-        with database.transaction():
-            plain.seed(database, connections)
-        if url.startswith("postgresql"):
-            database.execute("ANALYZE")
+        ours.seed(url, connections)
+        return
+    database = plain.opened(url)
+    database.create()
+    with database.transaction():
+        plain.seed(database, connections)
+    if url.startswith("postgresql"):
+        database.execute("ANALYZE")
+
+
+def run(name: str, url: str, first: int, connections: int, batch: int) -> None:
+    """Handle every delivery and say how long it took."""
     # The log is part of the work; what it is written to is not.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     handle = CANDIDATES[name](url)
-    deliveries = events(connections)
-    for body in deliveries[:WARM_UP]:
+    deliveries = batches(events(connections, first), batch) if batch > 1 else events(connections, first)
+    warm_up = WARM_UP if batch == 1 else 2
+    for body in deliveries[:warm_up]:
         handle(body)
-    rest = deliveries[WARM_UP:]
+    rest = deliveries[warm_up:]
     began, busy = time.perf_counter(), time.process_time()
     for body in rest:
         handle(body)
-    result = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - busy, "events": len(rest)}
-    result["end"] = checked(name, url, connections)
+    count = len(rest) if batch == 1 else len(events(connections, first)) - warm_up * batch
+    result = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - busy, "events": count}
     print(json.dumps(result), file=answer, flush=True)
     os._exit(0)  # a peer's background threads need not be waited for
 
 
-def checked(name: str, url: str, connections: int) -> dict[str, int]:
-    """The end state. Raises AssertionError when it is not the one that everybody must reach."""
+def check(name: str, url: str, connections: int) -> None:
+    """Raises AssertionError when the end state is not the one that everybody must reach."""
     if name == "crossport":
-        from bench.ours import end_state
+        from bench import ours
 
-        found = end_state(url)
+        found = ours.end_state(url)
     else:
         database = plain.opened(url)
         if url.startswith("postgresql"):
             database.execute("SET search_path TO plain")
         found = plain.end_state(database)
+        database.close()
     expected = {"done": connections, "inbox": distinct(connections), "audit": distinct(connections),
                 "outbox": 4 * connections, "route": 3 * connections}  # fmt: skip
     if found != expected:
         raise AssertionError(f"{name}: {found} instead of {expected}")
-    return found
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    task, which, where, *numbers = sys.argv[1:]
+    if task == "seed":
+        seed(which, where, int(numbers[0]))
+    else:
+        run(which, where, *map(int, numbers))

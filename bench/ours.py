@@ -66,5 +66,6 @@ def end_state(url: str) -> dict[str, int]:
         "route": "SELECT count(*) FROM route",
     }
     found = {name: database.execute(query).fetchone()[0] for name, query in queries.items()}
-    vbrs = database.execute("SELECT count(*) FROM route WHERE route LIKE 'vbr:%'").fetchone()[0]
+    vbrs = database.execute("SELECT count(*) FROM route WHERE substr(route, 1, 4) = 'vbr:'").fetchone()[0]
+    database.close()
     return found if vbrs == found["done"] else {**found, "done": vbrs}

@@ -155,6 +155,9 @@ class Sqlite:
     def execute(self, statement: str, values: Any = ()) -> Any:
         return self._connection.execute(statement, values)
 
+    def close(self) -> None:
+        self._connection.close()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         self.execute("BEGIN IMMEDIATE")
@@ -188,12 +191,21 @@ class Postgres:
     def execute(self, statement: str, values: Any = ()) -> Any:
         query = self._translated.get(statement)
         if query is None:
-            query = self._translated[statement] = re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement)
+            query = self._translated[statement] = re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", statement)
         return self._connection.execute(query, values or None)
+
+    def close(self) -> None:
+        self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._connection.transaction():
+            yield
+
+    @contextmanager
+    def pipeline(self) -> Iterator[None]:
+        """One transaction whose statements are sent without waiting for the answers."""
+        with self._connection.pipeline(), self._connection.transaction():
             yield
 
 

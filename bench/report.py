@@ -62,6 +62,7 @@ class Report:
     charts: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     profile: str = ""
+    postgresql: str = ""
 
     def write(self) -> None:
         """Write the page and the plot."""
@@ -104,6 +105,8 @@ class Report:
         yield "load, 1 minute", f"{self.load_before:.2f} before, {os.getloadavg()[0]:.2f} after{_other_load(self)}"
         yield "a write and its flush", f"{_flush() * 1e6:,.0f} µs (median of 100, in the folder of the databases)"
         yield "Python, SQLite", f"{platform.python_version()}, {sqlite3.sqlite_version} (WAL, synchronous=FULL)"
+        if self.postgresql:
+            yield "PostgreSQL", f"{self.postgresql} (fsync on), Unix socket, same machine"
         yield "versions", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _VERSIONS)
 
 

@@ -74,6 +74,12 @@ def events(connections: int, first: int = 0) -> list[bytes]:
     return delivered
 
 
+def batches(deliveries: list[bytes], size: int) -> list[bytes]:
+    """The deliveries as event streaming hands them over: arrays of so many, the last one shorter."""
+    groups = (deliveries[start : start + size] for start in range(0, len(deliveries), size))
+    return [b"[" + b",".join(group) + b"]" for group in groups]
+
+
 def distinct(connections: int) -> int:
     """How many different events ``events`` delivers."""
     return connections * len(STEPS)

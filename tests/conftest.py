@@ -23,7 +23,7 @@ if REPEATABLE:
 
     def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         """Put the thorough tests last: most mutants fall to the plain ones."""
-        items.sort(key=lambda item: ("/domain/" not in str(item.path), "enumeration" in item.path.name))
+        items.sort(key=lambda item: ("/property/" in str(item.path), "enumeration" in item.path.name))
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,11 @@ class PostgresServer:
         self._settings = _SETTINGS | off | {"unix_socket_directories": str(self._folder)} | settings
         if self._owner is not None:
             os.chown(self._folder, self._owner.pw_uid, self._owner.pw_gid)
-        self._run("initdb", "--no-sync", "--auth=trust", "--username=postgres", *_LOCALE)
+        try:
+            self._run("initdb", "--no-sync", "--auth=trust", "--username=postgres", *_LOCALE)
+        except BaseException:
+            self.remove()
+            raise
 
     def __enter__(self) -> PostgresServer:
         self.start()
@@ -145,9 +149,13 @@ def _programs(folder: Path, owner: pwd.struct_passwd | None) -> Path:
     installed = Path(spec.submodule_search_locations[0]) / "pginstall"
     if owner is None or _may_run(installed / "bin" / "postgres", owner):
         return installed / "bin"
+    # The programs look for their libraries in the folder beside the package's own.
+    package, libraries = installed.parent, installed.parent.with_name(f"{installed.parent.name}.libs")
     for part in ("bin", "lib", "share"):
-        shutil.copytree(installed / part, folder / "pginstall" / part, symlinks=True)
-    return folder / "pginstall" / "bin"
+        shutil.copytree(installed / part, folder / "site" / package.name / installed.name / part, symlinks=True)
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / "site" / libraries.name, symlinks=True)
+    return folder / "site" / package.name / installed.name / "bin"
 
 
 def _may_run(program: Path, owner: pwd.struct_passwd) -> bool:

@@ -21,3 +21,4 @@ UNAVAILABLE = Fault(failure=CloudFailure.RETRYABLE, cloud_code="ServiceUnavailab
 NO_PRIVILEGE = Fault(failure=CloudFailure.PRIVILEGE, cloud_code="InvalidParameter.Bandwidth")
 LOST_REQUEST = Fault(failure=CloudFailure.UNKNOWN, cloud_code="NoAnswer")
 LOST_ANSWER = Fault(failure=CloudFailure.UNKNOWN, cloud_code="NoAnswer", after_effect=True)
+ANSWER_LOST_IN_5XX = Fault(failure=CloudFailure.RETRYABLE, cloud_code="ServiceUnavailable", after_effect=True)

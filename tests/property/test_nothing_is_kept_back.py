@@ -15,6 +15,7 @@ from crossport.domain.connection import Connection
 from crossport.domain.decide import decide
 from crossport.domain.effects import Effect, Notice, effects_of, moot, too_early
 from crossport.domain.observation import Observation
+from tests.effort import examples
 from tests.property.lives import LIVES, STRAY, in_batches, ordered
 from tests.unit.domain.examples import POLICY
 
@@ -52,7 +53,7 @@ def tellings(draw: st.DrawFn) -> tuple[Connection, list[list[Observation]], list
 
 
 @given(tellings())
-@settings(deadline=None, max_examples=1_000, print_blob=True)
+@settings(deadline=None, max_examples=examples(1_000), print_blob=True)
 def test_what_holds_in_the_end_has_gone(telling: tuple[Connection, list[list[Observation]], list[bool]]) -> None:
     connection, batches, runs = telling
     relay = Relay({effect.key: effect for effect in effects_of(connection, POLICY)})
@@ -70,7 +71,7 @@ def test_what_holds_in_the_end_has_gone(telling: tuple[Connection, list[list[Obs
 
 
 @given(tellings())
-@settings(deadline=None, max_examples=500, print_blob=True)
+@settings(deadline=None, max_examples=examples(500), print_blob=True)
 def test_what_is_moot_once_is_moot_for_ever(telling: tuple[Connection, list[list[Observation]], list[bool]]) -> None:
     """The reason why nothing is lost: whether an effect is moot rests on facts that never go back."""
     connection, batches, _ = telling

@@ -80,7 +80,8 @@ def phases(deal: Deal, cloud: CloudModel) -> set[str]:
 
 def _without_port(deal: Deal, cloud: CloudModel) -> set[str]:
     if deal.token in cloud.refused:
-        return {"failed"}
+        # A worker may have died with the refusal in hand, and the order been taken back before another asked again.
+        return {"failed", "withdrawn"} if deal.withdrawn else {"failed"}
     if not {"last_mile_ready", "uid_confirmed"} <= deal.milestones:
         return {"withdrawn" if deal.withdrawn else "ordered"}
     if not deal.vbr_id:

@@ -89,11 +89,12 @@ def conclude(
         if subject not in unpriced_before
     )
     window = policy.consistency_window
+    phase, violations = phase_of(after, window), violations_of(after, window)
     return Decision(
         connection=after,
-        phase=phase_of(after, window),
-        violations=violations_of(after, window),
-        changes=_changes(before, after, policy),
+        phase=phase,
+        violations=violations,
+        changes=_changes(before, after, phase, violations, window),
         effects=tuple(effect for effect in effects_of(after, policy) if effect.key not in known),
         records=records,
         findings=(*findings, *missing, *_series_findings(before, after), *_lost_findings(before, after, window)),
@@ -128,12 +129,11 @@ def _settled(connection: Connection, policy: Policy) -> Connection:
     until = _settled_until(connection, policy)
     if until is None:
         return connection
-    port = connection.port
-    return replace(
-        connection,
-        port=settle(port, until) if port is not None else None,
-        vbrs=tuple(settle(vbr, until) for vbr in connection.vbrs),
-    )
+    port = settle(connection.port, until) if connection.port is not None else None
+    vbrs = tuple(settle(vbr, until) for vbr in connection.vbrs)
+    if port is connection.port and all(new is old for new, old in zip(vbrs, connection.vbrs, strict=True)):
+        return connection
+    return replace(connection, port=port, vbrs=vbrs)
 
 
 def _histories(connection: Connection) -> Iterable[History[Any]]:
@@ -171,12 +171,19 @@ def _lost_findings(before: Connection | None, after: Connection, window: timedel
     return (Finding(code="lost_in_arrears", subject=port.port_id, details=details),)
 
 
-def _changes(before: Connection | None, after: Connection, policy: Policy) -> tuple[Change, ...]:
-    """The audit trail's lines: the phase, the fields a person follows, and violations that came or went."""
-    window = policy.consistency_window
+def _changes(
+    before: Connection | None,
+    after: Connection,
+    new_phase: Phase,
+    violations: tuple[Violation, ...],
+    window: timedelta,
+) -> tuple[Change, ...]:
+    """The audit trail's lines: the phase, the fields a person follows, and violations that came or went.
+
+    ``new_phase`` and ``violations`` are those of ``after``.
+    """
     changes = []
     old_phase = phase_of(before, window) if before is not None else None
-    new_phase = phase_of(after, window)
     if old_phase is not new_phase:
         changes.append(Change(kind="phase", details={"from": old_phase, "to": new_phase}))
     old, new = _followed(before, window), _followed(after, window)
@@ -186,7 +193,7 @@ def _changes(before: Connection | None, after: Connection, policy: Policy) -> tu
         if old.get(name) != new[name]
     ]
     had = {v.key: v for v in violations_of(before, window)} if before is not None else {}
-    has = {v.key: v for v in violations_of(after, window)}
+    has = {v.key: v for v in violations}
     changes += [Change(kind="violation", details=evidence(has[key])) for key in sorted(has.keys() - had.keys())]
     changes += [Change(kind="violation_cleared", details=evidence(had[key])) for key in sorted(had.keys() - has.keys())]
     return tuple(changes)

@@ -53,6 +53,9 @@ class History(Generic[Value]):
 
     def values(self) -> frozenset[Value]:
         """Every value ever observed."""
+        # Most histories have no entry or one, and every decision asks for all of them.
+        if len(self.entries) < 2:
+            return frozenset((self.entries[0].value,)) if self.entries else frozenset()
         return frozenset(entry.value for entry in self.entries)
 
     def value_at(self, at: datetime) -> Value | None:
@@ -106,9 +109,9 @@ class History(Generic[Value]):
         """Close and compact the past before ``until``: of each run there each source's first and last entry remain."""
         if self.settled_until is not None and until <= self.settled_until:
             return self
-        past = [entry for entry in self.entries if entry.at < until]
-        if not past:
+        if not self.entries or self.entries[0].at >= until:
             return self
+        past = [entry for entry in self.entries if entry.at < until]
         kept: list[Entry[Value]] = []
         for _, run in groupby(past, key=lambda entry: entry.value):
             kept.extend(_bounds(run))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from crossport.domain.connection import Connection
-from crossport.domain.facts import VbrFacts
+from crossport.domain.facts import PortFacts, VbrFacts
 from crossport.domain.vocabulary import BUSINESS_STATUSES, PORT_STATUSES, VBR_STATUSES
 
 #: The codes of breaches of the one-VBR rule.
@@ -108,7 +108,12 @@ def as_agreed(connection: Connection) -> list[Violation]:
     found = []
     pairs = (
         ("wrong_port_owner", port.tenant_uid.current, connection.tenant_uid, "the port was pushed to {}, not to {}"),
-        ("wrong_port_vlan", port.vlan_id.current, _expected_vlan(connection), "the port has VLAN {}, agreed is {}"),
+        (
+            "wrong_port_vlan",
+            port.vlan_id.current,
+            _expected_vlan(connection, port),
+            "the port has VLAN {}, agreed is {}",
+        ),
         ("wrong_port_circuit", port.circuit_id.current, connection.circuit_id, "the port is on {}, not on {}"),
         ("wrong_order_mode", port.order_mode.current, connection.terms.order_mode, "the port is {}, the order {}"),
     )
@@ -128,11 +133,8 @@ def agreed_specs(connection: Connection) -> frozenset[str]:
     return frozenset({connection.terms.spec, *(r.spec for r in connection.requests if r.spec)})
 
 
-def _expected_vlan(connection: Connection) -> int:
+def _expected_vlan(connection: Connection, port: PortFacts) -> int:
     """The VLAN ID that the port should have now. A change that the port has never shown has not happened yet."""
-    agreed, port = connection.agreed_vlan_id, connection.port
-    if port is None or agreed in port.vlan_id.values():
-        return agreed
     asked = [request.vlan_id for request in connection.requests if request.vlan_id is not None]
     seen = port.vlan_id.values()
     return next((vlan_id for vlan_id in reversed(asked) if vlan_id in seen), connection.terms.vlan_id)

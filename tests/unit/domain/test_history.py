@@ -102,13 +102,13 @@ def test_what_is_of_the_settled_instant_is_not_past_yet() -> None:
 
 def test_acceptance_only_moves_forward() -> None:
     words = ("Confirmed", "UnConfirmed", "Deleted", "Confirmed", "Considered")
-    port = None
+    port = merge_port(None, port_read(acceptance=None))
+    assert port.acceptance is Acceptance.UNCONFIRMED
     met = []
     for number, word in enumerate(words):
         port = merge_port(port, port_read(at(number), acceptance=word))
         met.append(port.acceptance)
     assert met == [Acceptance.CONFIRMED] * 2 + [Acceptance.DELETED] * 3
-    assert port is not None
     assert (port.confirmed, port.unknown_acceptance) == (True, frozenset({"Considered"}))
 
 
@@ -147,6 +147,12 @@ def test_absence_means_gone_only_after_two_listings_a_window_apart(
     assert (gone(presence, WINDOW), vbr_gone(presence, WINDOW)) == (port_is_gone, vbr_is_gone)
 
 
+def test_one_look_proves_no_absence_even_without_a_window() -> None:
+    once = told((0, READ, UNLISTED))
+    assert not vbr_gone(once, timedelta(0))
+    assert not gone(once.add(at(1), READ, UNFOUND), timedelta(0))
+
+
 def test_missing_since_starts_over_with_each_sighting() -> None:
     history = told((0, READ, SEEN), (1, READ, UNLISTED), (2, READ, UNFOUND))
     assert missing_since(history) == at(1)
@@ -177,8 +183,12 @@ def test_times_without_a_zone_are_refused_at_the_door() -> None:
 def test_times_of_observations_are_kept_in_utc() -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(hours=8)))
     port = PortObservation(at=elsewhere, source=READ, port_id="pc-1", enabled_time=elsewhere, end_time=elsewhere)
-    for kept in (port.at, port.enabled_time, port.end_time, VbrObservation(at=elsewhere, source=READ, vbr_id="v").at):
-        assert (kept, kept and kept.tzinfo) == (NOW, UTC)
+    vbr = VbrObservation(at=elsewhere, source=READ, vbr_id="vbr-1")
+    assert port.enabled_time is not None
+    assert port.end_time is not None
+    for kept in (port.at, port.enabled_time, port.end_time, vbr.at):
+        assert kept == NOW
+        assert kept.tzinfo is UTC
 
 
 def test_specs_are_the_eleven_of_the_api_in_decimal_mbits() -> None:

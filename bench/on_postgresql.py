@@ -1,0 +1,175 @@
+"""The measurements on PostgreSQL: a server of the bench's own, with its flushes on."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections import defaultdict
+
+from bench import cold_start
+from bench.one_event import check
+from bench.processes import in_process, started
+from bench.report import Bar, Report
+from bench.work import distinct, events
+from tests.postgresql_server import PostgresServer
+
+CONNECTIONS = 100
+_OF_SLOW = {"dbos": 20}
+_ONE = ("floor", "two trips", "powertools", "dbos", "crossport")
+_BATCH = 16
+#: Flushes of the log by those who commit, and transactions of one database.
+_FLUSHES = "SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal' AND backend_type = 'client backend'"
+_TRANSACTIONS = "SELECT xact_commit FROM pg_stat_database WHERE datname = '{}'"
+_CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'"
+
+
+class Bench:
+    """One server, a fresh database for every candidate and round."""
+
+    def __init__(self, server: PostgresServer, report: Report, rounds: int) -> None:
+        self._server = server
+        self._report = report
+        self._rounds = rounds
+
+    def everything(self) -> None:
+        """All parts, one after another."""
+        self.one_event()
+        self.batches()
+        self.two_processes()
+        self.cold_starts()
+
+    def one_event(self) -> None:
+        """P1, P3 and P4: one event an invocation, one worker."""
+        rates: dict[str, list[float]] = defaultdict(list)
+        cpu: dict[str, list[float]] = defaultdict(list)
+        flushes: dict[str, list[float]] = defaultdict(list)
+        trips: dict[str, list[float]] = defaultdict(list)
+        for number in range(self._rounds):
+            for name in (*_ONE[number % len(_ONE) :], *_ONE[: number % len(_ONE)]):
+                connections = _OF_SLOW.get(name, CONNECTIONS)
+                database = self._seeded(name, connections)
+                before = self._counters(database)
+                measured = self._run(name, database, 0, connections, 1)
+                after = self._counters(database)
+                check(name, self._server.url(database), connections)
+                rates[name].append(measured["events"] / measured["seconds"])
+                cpu[name].append(measured["cpu"] / measured["events"])
+                flushes[name].append((after[0] - before[0]) / distinct(connections))
+                trips[name].append((after[1] - before[1]) / distinct(connections))
+                self._drop(database)
+        rate = {name: statistics.median(rates[name]) for name in _ONE}
+        spent = {name: statistics.median(cpu[name]) for name in _ONE}
+        own = rate["crossport"]
+        add = self._report.bars.append
+        compared = "one event, PostgreSQL: crossport / "
+        add(Bar(number="P1", what=compared + "two-trip reference", least=0.80, measured=own / rate["two trips"]))
+        add(Bar(number="P1", what=compared + "Powertools", least=1.8, measured=own / rate["powertools"]))
+        add(Bar(number="P1", what=compared + "DBOS", least=10, measured=own / rate["dbos"]))
+        flushed = statistics.median(flushes["crossport"])
+        add(Bar(number="P3", what="WAL flushes an applied event", most=1.02, measured=flushed))
+        compared = "client CPU an event: crossport / two-trip reference"
+        add(Bar(number="P4", what=compared, most=1.5, measured=spent["crossport"] / spent["two trips"]))
+        self._report.tables["One event on PostgreSQL, one worker"] = [
+            ("candidate", "events/s", "lowest and highest round", "client CPU, µs/event", "WAL flushes/applied event",
+             "transactions/applied event", "x floor"),
+            *(
+                (name, f"{rate[name]:,.0f}", f"{min(rates[name]):,.0f} – {max(rates[name]):,.0f}",
+                 f"{spent[name] * 1e6:,.0f}", f"{statistics.median(flushes[name]):.2f}",
+                 f"{statistics.median(trips[name]):.2f}", f"{rate[name] / rate['floor']:.2f}")
+                for name in _ONE
+            ),
+        ]  # fmt: skip
+        self._report.charts["events a second, PostgreSQL, one event at a time"] = [(name, rate[name]) for name in _ONE]
+
+    def batches(self) -> None:
+        """P2 and the flushes of P3: batches of 16 with a verdict for each event."""
+        names = ("floor, pipelined", "crossport")
+        rates: dict[str, list[float]] = defaultdict(list)
+        flushes: list[float] = []
+        for _ in range(self._rounds):
+            for name in names:
+                database = self._seeded(name, CONNECTIONS)
+                before = self._counters(database)
+                measured = self._run(name, database, 0, CONNECTIONS, _BATCH)
+                after = self._counters(database)
+                check(name, self._server.url(database), CONNECTIONS)
+                rates[name].append(measured["events"] / measured["seconds"])
+                if name == "crossport":
+                    flushes.append((after[0] - before[0]) / len(events(CONNECTIONS)))
+                self._drop(database)
+        rate = {name: statistics.median(rates[name]) for name in names}
+        self._report.bars += [
+            Bar(number="P2", what="batches of 16, PostgreSQL: crossport / pipelined floor", least=0.70,
+                measured=rate["crossport"] / rate["floor, pipelined"]),
+            Bar(number="P3", what="WAL flushes an event, batches of 16", most=round(1.05 / _BATCH, 4),
+                measured=statistics.median(flushes)),
+        ]  # fmt: skip
+        self._report.tables["Batches of 16 on PostgreSQL, one worker"] = [
+            ("candidate", "events/s"),
+            *((name, f"{rate[name]:,.0f}") for name in names),
+        ]
+
+    def two_processes(self) -> None:
+        """P5: two workers beside one, on connections of their own."""
+        ratios = []
+        for _ in range(self._rounds):
+            together = {}
+            for workers in (1, 2):
+                database = self._seeded("crossport", CONNECTIONS)
+                share = CONNECTIONS // workers
+                url = self._server.url(database)
+                running = [
+                    started("bench.one_event", "run", "crossport", url, str(worker * share), str(share), "1")
+                    for worker in range(workers)
+                ]
+                answers = [json.loads(process.communicate()[0]) for process in running]
+                together[workers] = sum(answer["events"] / answer["seconds"] for answer in answers)
+                check("crossport", url, CONNECTIONS)
+                self._drop(database)
+            ratios.append(together[2] / together[1])
+        self._report.bars.append(
+            Bar(number="P5", what="two processes / one, PostgreSQL", least=1.35, measured=statistics.median(ratios),
+                informative=True)
+        )  # fmt: skip
+
+    def cold_starts(self) -> None:
+        """P6 on PostgreSQL."""
+        databases = {}
+        for name in ("crossport", "naive"):
+            databases[name] = self._seeded(name, self._rounds + 1)
+        urls = {name: self._server.url(database) for name, database in databases.items()}
+        cold_start.compare(self._report, "PostgreSQL", 0.38, urls, self._rounds)
+        for database in databases.values():
+            self._drop(database)
+
+    def _seeded(self, name: str, connections: int) -> str:
+        database = self._server.create_database()
+        in_process("bench.one_event", "seed", name, self._server.url(database), str(connections))
+        return database
+
+    def _run(self, name: str, database: str, first: int, connections: int, batch: int) -> dict[str, float]:
+        url = self._server.url(database)
+        answer = in_process("bench.one_event", "run", name, url, str(first), str(connections), str(batch))
+        measured: dict[str, float] = json.loads(answer)
+        return measured
+
+    def _counters(self, database: str) -> tuple[int, int]:
+        """(flushes, transactions) so far. A backend hands its numbers in when it ends: wait for that."""
+        for _ in range(100):
+            if self._server.execute(_CONNECTED.format(database))[0][0] == 0:
+                break
+            time.sleep(0.05)
+        ((flushes,),) = self._server.execute(_FLUSHES)
+        ((transactions,),) = self._server.execute(_TRANSACTIONS.format(database))
+        return int(flushes), int(transactions)
+
+    def _drop(self, database: str) -> None:
+        self._server.drop_database(database)
+
+
+def measure(report: Report, rounds: int) -> None:
+    """Start a server, measure, stop it."""
+    with PostgresServer(durable=True, shared_buffers="128MB") as server:
+        report.postgresql = str(server.execute("SHOW server_version")[0][0])
+        Bench(server, report, rounds).everything()
