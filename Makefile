@@ -8,9 +8,10 @@ export PYTHON312
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .bench
+PROOFS ?= packages
 SCENARIO ?= events/scenarios/equinix-dc11.yaml
 
-.PHONY: help setup run test check mutants format package bench lock clean
+.PHONY: help setup run test check mutants format prove package bench lock clean
 
 help:
 	@echo "make run     set up, then play $(SCENARIO) on a loopback cloud"
@@ -18,6 +19,7 @@ help:
 	@echo "make check   static checks alone"
 	@echo "make mutants mutate the domain and say how many mutants its tests kill (half an hour and more; not part of make test)"
 	@echo "make format  format the code"
+	@echo "make prove   the proofs that take too long for make test: $(PROOFS)"
 	@echo "make package build a folder and a zip for each function under build/functions; needs python3.12 or PYTHON312=..."
 	@echo "make bench   measure against floors and peers; writes bench/RESULTS.md"
 	@echo "make lock    lock the dependencies anew"
@@ -56,6 +58,10 @@ $(VENV)/.prove: requirements/prove.txt $(VENV)/.ready
 format: setup
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+# What takes too long for every run of the tests.
+prove: setup
+	@$(BIN)/python tests/parts.py $(PROOFS)
 
 package: setup
 	@$(BIN)/python -m deployment.package

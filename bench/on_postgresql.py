@@ -21,16 +21,36 @@ _BATCH = 16
 #: Flushes of the log by those who commit, and transactions of one database.
 _FLUSHES = "SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal' AND backend_type = 'client backend'"
 _TRANSACTIONS = "SELECT xact_commit FROM pg_stat_database WHERE datname = '{}'"
+_BUFFERS = "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = '{}'"
+_TOUCHED = ("connection", "route", "inbox", "audit", "outbox")
+_INDEXES = "SELECT count(*) FROM pg_indexes WHERE schemaname = 'public' AND tablename IN ({})"
+#: Connections that nothing happens to, with a route, an inbox key, an audit row and a finished outbox row each.
+_FILL = (
+    """INSERT INTO connection SELECT 'filler-' || n, version, account_id, region, 'pc-filler-' || n / 3000, tenant_uid,
+        'pc-filler-port-' || n, NULL, vlan_id, spec, order_mode, flow, origin, 'active', violations, document,
+        created_at, updated_at
+    FROM (SELECT * FROM connection ORDER BY id LIMIT 1) AS one CROSS JOIN generate_series(1, {0}) AS n""",
+    "INSERT INTO route SELECT 'port:pc-filler-port-' || n, 'filler-' || n FROM generate_series(1, {0}) AS n",
+    """INSERT INTO inbox SELECT '1180000000000001|acs.vpc|filler-' || n, repeat('d', 64), 'applied', 'filler-' || n,
+        '2026-02-01T00:00:00.000000Z' FROM generate_series(1, {0}) AS n""",
+    """INSERT INTO audit (at, kind, event_key, connection_id) SELECT '2026-02-01T00:00:00.000000Z', 'input',
+        'filler-' || n, 'filler-' || n FROM generate_series(1, {0}) AS n""",
+    """INSERT INTO outbox (key, kind, target, payload, connection_id, state, created_at)
+    SELECT 'filler-' || n, 'offer', 'queue:notices', '{{}}', 'filler-' || n, 'done', '2026-02-01T00:00:00.000000Z'
+    FROM generate_series(1, {0}) AS n""",
+    "VACUUM ANALYZE",
+)
 _CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'"
 
 
 class Bench:
     """One server, a fresh database for every candidate and round."""
 
-    def __init__(self, server: PostgresServer, report: Report, rounds: int) -> None:
+    def __init__(self, server: PostgresServer, report: Report, rounds: int, growth: int) -> None:
         self._server = server
         self._report = report
         self._rounds = rounds
+        self._growth = growth
 
     def everything(self) -> None:
         """All parts, one after another."""
@@ -38,6 +58,8 @@ class Bench:
         self.batches()
         self.two_processes()
         self.cold_starts()
+        if self._growth:
+            self.growth()
 
     def one_event(self) -> None:
         """P1, P3 and P4: one event an invocation, one worker."""
@@ -143,6 +165,41 @@ class Bench:
         for database in databases.values():
             self._drop(database)
 
+    def growth(self) -> None:
+        """P9: the same events in a store of a thousand connections and of a million."""
+        sizes = (1_000, self._growth)
+        databases = {size: self._seeded("crossport", CONNECTIONS) for size in sizes}
+        for size, database in databases.items():
+            for statement in _FILL:
+                self._server.execute(statement.format(size), database)
+        share = CONNECTIONS // self._rounds
+        seconds: dict[int, list[float]] = defaultdict(list)
+        buffers: dict[int, list[float]] = defaultdict(list)
+        for number in range(self._rounds):
+            for size, database in databases.items():
+                before = self._touched(database)
+                measured = self._run("crossport", database, number * share, share, 1)
+                touched = self._touched(database) - before
+                seconds[size].append(measured["seconds"] / measured["events"])
+                buffers[size].append(touched / len(events(share, number * share)))
+        names = ", ".join(f"'{name}'" for name in _TOUCHED)
+        ((indexes,),) = self._server.execute(_INDEXES.format(names), databases[sizes[0]])
+        small, large = (statistics.median(buffers[size]) for size in sizes)
+        time_small, time_large = (statistics.median(seconds[size]) for size in sizes)
+        grown = f"{self._growth:,} connections beside 1,000"
+        self._report.bars += [
+            Bar(number="P9", what=f"{grown}: more buffers an event, for each of {indexes} indexes", most=2,
+                measured=(large - small) / indexes),
+            Bar(number="P9", what=f"{grown}: time an event", most=1.25, measured=time_large / time_small),
+        ]  # fmt: skip
+        self._report.tables["Growth, PostgreSQL, one event at a time"] = [
+            ("connections", "buffers touched an event, all of it", "µs/event"),
+            (f"{sizes[0]:,}", f"{small:,.0f}", f"{time_small * 1e6:,.0f}"),
+            (f"{sizes[1]:,}", f"{large:,.0f}", f"{time_large * 1e6:,.0f}"),
+        ]
+        for database in databases.values():
+            self._drop(database)
+
     def _seeded(self, name: str, connections: int) -> str:
         database = self._server.create_database()
         in_process("bench.one_event", "seed", name, self._server.url(database), str(connections))
@@ -155,21 +212,30 @@ class Bench:
         return measured
 
     def _counters(self, database: str) -> tuple[int, int]:
-        """(flushes, transactions) so far. A backend hands its numbers in when it ends: wait for that."""
+        """(flushes, transactions) so far."""
+        self._wait(database)
+        ((flushes,),) = self._server.execute(_FLUSHES)
+        ((transactions,),) = self._server.execute(_TRANSACTIONS.format(database))
+        return int(flushes), int(transactions)
+
+    def _touched(self, database: str) -> int:
+        """Buffers touched in the database so far."""
+        self._wait(database)
+        return int(self._server.execute(_BUFFERS.format(database))[0][0])
+
+    def _wait(self, database: str) -> None:
+        """A backend hands its numbers in when it ends: wait for that."""
         for _ in range(100):
             if self._server.execute(_CONNECTED.format(database))[0][0] == 0:
                 break
             time.sleep(0.05)
-        ((flushes,),) = self._server.execute(_FLUSHES)
-        ((transactions,),) = self._server.execute(_TRANSACTIONS.format(database))
-        return int(flushes), int(transactions)
 
     def _drop(self, database: str) -> None:
         self._server.drop_database(database)
 
 
-def measure(report: Report, rounds: int) -> None:
+def measure(report: Report, rounds: int, growth: int) -> None:
     """Start a server, measure, stop it."""
     with PostgresServer(durable=True, shared_buffers="128MB") as server:
         report.postgresql = str(server.execute("SHOW server_version")[0][0])
-        Bench(server, report, rounds).everything()
+        Bench(server, report, rounds, growth).everything()

@@ -63,6 +63,7 @@ class Report:
     left_out: list[str] = field(default_factory=list)
     profile: str = ""
     postgresql: str = ""
+    rounds: int = 0
 
     def write(self) -> None:
         """Write the page and the plot."""
@@ -102,6 +103,7 @@ class Report:
         yield "date", f"{self.began:%Y-%m-%d %H:%M} UTC"
         yield "commit", _commit()
         yield "machine", f"{_cpu()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+        yield "rounds", str(self.rounds)
         yield "load, 1 minute", f"{self.load_before:.2f} before, {os.getloadavg()[0]:.2f} after{_other_load(self)}"
         yield "a write and its flush", f"{_flush() * 1e6:,.0f} µs (median of 100, in the folder of the databases)"
         yield "Python, SQLite", f"{platform.python_version()}, {sqlite3.sqlite_version} (WAL, synchronous=FULL)"

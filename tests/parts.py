@@ -1,7 +1,7 @@
 """Runs the parts of ``make test`` one after another and says at the end what each took.
 
-Parts: static checks; unit, property and contract tests; simulation; end to end. The last line is the test runner's
-summary over all parts: ``N passed, N failed``, with skipped ones when there are any.
+Parts: static checks; unit, property and contract tests; simulation; kills; end to end. The last line is the test
+runner's summary over all parts: ``N passed, N failed``, with skipped ones when there are any.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ CHECKS = ("ruff check --quiet .", "ruff format --check --quiet .", "lint-imports
 PARTS = {
     "unit and property": ("tests/unit", "tests/property", "tests/contract", "tests/integration"),
     "simulation": ("tests/simulation",),
+    "kills": ("tests/kills",),
     "end to end": ("tests/e2e",),
 }
+#: What takes too long for every run; only when it is named (``make prove``).
+PROOFS = {"packages": ("tests/packages",)}
 #: Workers of pytest-xdist; two cores are what a small machine has.
 WORKERS = "2"
 #: Of the test runner's short summary: how often, where, and why something was skipped.
@@ -106,8 +109,8 @@ def report(results: list[Result]) -> int:
 def main(only: list[str]) -> int:
     """Run the parts named, or all of them; a failing part does not keep the next from running."""
     results = [checks()] if not only or "checks" in only else []
-    for name, folders in PARTS.items():
-        if not only or name in only:
+    for name, folders in (PARTS | PROOFS).items():
+        if name in only or (not only and name in PARTS):
             result = pytest(name, folders)
             if result is not None:
                 results.append(result)

@@ -112,6 +112,7 @@ _ACTIONS = {
     "create_from_vbr": "CreateVpconnFromVbr",
     "read_port": "ListVirtualPhysicalConnections",
     "find_port": "ListVirtualPhysicalConnections",
+    "list_ports": "ListVirtualPhysicalConnections",
 }
 
 
@@ -142,6 +143,7 @@ class LocalWorld:
         self._vpc = thread.call(build)
         self._listener = Listener(self._vpc.application)
         thread.run(self._listener.plug_in())
+        self.partner_key, self.endpoint = self._partner, self._listener.address
         self.cloud: Cloud = VpcCloud(
             credentials=lambda account_id: _values(self._partner),
             endpoint=self._listener.address,

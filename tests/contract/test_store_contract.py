@@ -265,3 +265,55 @@ class TestRecord:
     def test_a_command_without_an_input_is_due_at_once(self, stores: Stores) -> None:
         stores.store.record([], outbox=[command("c1")])
         assert take(stores.store) == ["c1"]
+
+
+class TestRedundancyGroups:
+    """Siblings come with what an order is decided on."""
+
+    def _siblings(self, stores: Stores, group_id: str, connection_id: str = "conn-1", account_id: str = PARTNER) -> Any:
+        return stores.other.load_order(
+            connection_id=connection_id,
+            account_id=account_id,
+            circuit_id=CIRCUIT.circuit_id,
+            tenant_uid=TENANT,
+            group_id=group_id,
+        ).siblings
+
+    def test_the_others_of_the_group_with_their_access_points(self, stores: Stores) -> None:
+        members = [replace(connection(number), group_id=group) for number, group in ((3, "G"), (2, "G"), (4, "H"))]
+        saved(stores.store, *map(save, (*members, replace(connection(1), group_id="G"), connection(5))))
+        found = self._siblings(stores, "G")
+        assert [sibling.connection for sibling in found] == [members[1], members[0]]
+        assert {sibling.access_point for sibling in found} == {CIRCUIT.access_point}
+        assert len(self._siblings(stores, "G", connection_id="")) == 3
+
+    def test_no_group_has_no_siblings(self, stores: Stores) -> None:
+        saved(stores.store, save(connection(1)), save(connection(2)))
+        assert self._siblings(stores, "") == ()
+        assert self._siblings(stores, "G") == ()
+
+    def test_the_same_name_at_another_account_is_another_group(self, stores: Stores) -> None:
+        saved(stores.store, save(replace(connection(2), group_id="G")))
+        assert self._siblings(stores, "G", account_id="9999999999999999") == ()
+
+    def test_a_circuit_that_is_not_on_record_has_no_access_point(self, stores: Stores) -> None:
+        saved(stores.store, save(replace(connection(2), group_id="G", circuit_id="pc-elsewhere")))
+        (found,) = self._siblings(stores, "G")
+        assert found.access_point == ""
+
+
+class TestFindingsThatClose:
+    """A finding can be settled by a later decision, and come again."""
+
+    def test_it_closes_and_opens_again(self, stores: Stores) -> None:
+        found = Finding(code="half_provisioned", subject="G", details={"deadline": "soon"})
+        saved(stores.store, save(connection(), findings=(found,)))
+        assert stores.insight.findings() == ["conn-1:half_provisioned:G"]
+        saved(stores.store, save(connection(), stored(stores.store), cleared=(("half_provisioned", "G"),)))
+        assert stores.insight.findings() == []
+        saved(stores.store, save(connection(), stored(stores.store), findings=(found,)))
+        assert stores.insight.findings() == ["conn-1:half_provisioned:G"]
+
+    def test_closing_what_is_not_open_does_nothing(self, stores: Stores) -> None:
+        saved(stores.store, save(connection(), cleared=(("half_provisioned", "G"),)))
+        assert stores.insight.findings() == []

@@ -7,13 +7,13 @@ nothing else: no signatures, no paging, no progression. Those belong to the loca
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from crossport.application.errors import CloudCallError
-from crossport.application.ports import Answer, Clock, CreatePort, Read, VbrRead
+from crossport.application.ports import Answer, Clock, CreatePort, PortPage, Read, VbrRead
 from crossport.domain.billing import cut
 from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.specs import MBPS
@@ -46,6 +46,8 @@ class MemoryCloud:
     lag: timedelta = timedelta(0)
     #: The code with which the recovery of a VBR is refused; "" lets it pass.
     refuse_recovery: str = ""
+    #: Ports on a page of ``list_ports``.
+    page_size: int = 100
     _circuits: dict[str, _Circuit] = field(default_factory=dict)
     _ports: dict[str, PortObservation] = field(default_factory=dict)
     _made_at: dict[str, datetime] = field(default_factory=dict)
@@ -383,6 +385,24 @@ class MemoryCloud:
             and self._listed(port.port_id)
         ]
         return Read(date=now, port=replace(live[-1], at=now) if live else None)
+
+    def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
+        """See ``application.ports.Cloud``; ``page_size`` ports a page, the newest first."""
+        known = [
+            port.port_id
+            for port in reversed(self._ports.values())
+            if port.circuit_id == circuit_id
+            and self._seen(account_id, region, port.port_id) is not None
+            and self._listed(port.port_id)
+        ]
+        started = self.clock.now()
+        for first in range(0, max(len(known), 1), self.page_size):
+            self.calls.append(("list_ports", {"account_id": account_id, "region": region, "circuit_id": circuit_id}))
+            self._suffer("list_ports", "ListVirtualPhysicalConnections", lambda: "")
+            now = self.clock.now()
+            wanted = (self._ports.get(port_id) for port_id in known[first : first + self.page_size])
+            ports = tuple(replace(port, at=now) for port in wanted if port is not None)
+            yield PortPage(started=started, ports=ports, total=len(known))
 
     def _check_create(self, action: str, request: CreatePort) -> None:
         circuit = self._circuits.get(request.circuit_id)

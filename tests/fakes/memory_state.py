@@ -193,9 +193,7 @@ class Transaction:
             self.insert_outbox(wanted, save.at)
         if save.wakes:
             self._wake(save)
-        for finding in save.findings:
-            self._step("insert_finding")
-            self.state.findings.setdefault(f"{connection_id}:{finding.code}:{finding.subject}", finding)
+        self._findings(save)
         for route in routes_of(save.connection):
             self._step("insert_route")
             self.state.routes.setdefault(route, connection_id)
@@ -203,6 +201,15 @@ class Transaction:
             self._step("delete_unrouted")
             self.state.unrouted.pop(key, None)
         return SaveOutcome.SAVED
+
+    def _findings(self, save: Save) -> None:
+        connection_id = save.connection.connection_id
+        for code, subject in save.cleared:
+            self._step("clear_finding")
+            self.state.findings.pop(f"{connection_id}:{code}:{subject}", None)
+        for finding in save.findings:
+            self._step("insert_finding")
+            self.state.findings.setdefault(f"{connection_id}:{finding.code}:{finding.subject}", finding)
 
     def _swapped(self, save: Save) -> bool:
         state, connection = self.state, save.connection

@@ -25,6 +25,7 @@ from crossport.application.ports import (
     Unrouted,
 )
 from crossport.domain.circuit import Circuit
+from crossport.domain.groups import Sibling
 from crossport.domain.orders import Contract, Tenant
 from crossport.domain.vocabulary import Phase
 from tests.fakes.memory_state import HoldEntry, LedgerEntry, OutboxEntry, State, Step, Transaction
@@ -91,7 +92,14 @@ class MemoryStore:
         return self.state.connections.get(connection_id)
 
     def load_order(
-        self, *, connection_id: str, account_id: str, circuit_id: str, tenant_uid: str, keys: Collection[str] = ()
+        self,
+        *,
+        connection_id: str,
+        account_id: str,
+        circuit_id: str,
+        tenant_uid: str,
+        group_id: str = "",
+        keys: Collection[str] = (),
     ) -> OrderContext:
         contracts = (
             c for c in self.state.contracts.values() if (c.account_id, c.tenant_uid) == (account_id, tenant_uid)
@@ -106,8 +114,19 @@ class MemoryStore:
                 for (circuit, _), hold in sorted(self.state.holds.items())
                 if (circuit, hold.connection_id) == (circuit_id, connection_id)
             ),
+            siblings=self._siblings(connection_id, account_id, group_id),
             inbox=self.load(keys=keys).inbox,
         )
+
+    def _siblings(self, connection_id: str, account_id: str, group_id: str) -> tuple[Sibling, ...]:
+        found = [
+            Sibling(connection=c, access_point=circuit.access_point if circuit else "")
+            for _, stored in sorted(self.state.connections.items())
+            for c in [stored.connection]
+            for circuit in [self.circuit(c.circuit_id)]
+            if group_id and (c.account_id, c.group_id) == (account_id, group_id) and c.connection_id != connection_id
+        ]
+        return tuple(found)
 
     def tenant(self, tenant_uid: str) -> Tenant | None:
         return self.state.tenants.get(tenant_uid)

@@ -19,7 +19,18 @@ from crossport.application.commit import read_port
 from crossport.application.endings import Ending
 from crossport.application.observe import observe
 from crossport.application.place_order import OrderMessage, place_orders
-from crossport.application.ports import Cloud, CreatePort, InputRow, Loaded, OutboxRow, Queue, Save, SaveOutcome, Store
+from crossport.application.ports import (
+    Cloud,
+    CreatePort,
+    InputRow,
+    Loaded,
+    OutboxRow,
+    Queue,
+    Save,
+    SaveOutcome,
+    Store,
+    Stored,
+)
 from crossport.application.relay import Report, relay
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Milestone, connection_id_for
@@ -78,6 +89,7 @@ class MeddledStore:
     def __init__(self, behind: MemoryStore) -> None:
         self._behind = behind
         self.before_save: list[Callable[[], object]] = []
+        self.before_get: list[Callable[[], object]] = []
         self.before_load: list[Callable[[], object]] = []
         self.before_finish: list[Callable[[], object]] = []
         self.lose = 0
@@ -91,6 +103,10 @@ class MeddledStore:
     ) -> Loaded:
         _next(self.before_load)
         return self._behind.load(routes=routes, keys=keys, circuits=circuits)
+
+    def get(self, connection_id: str) -> Stored | None:
+        _next(self.before_get)
+        return self._behind.get(connection_id)
 
     def save(self, saves: Sequence[Save]) -> Sequence[SaveOutcome]:
         _next(self.before_save)
@@ -140,7 +156,14 @@ class PartnerWorld:
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
-    def add_circuit(self, circuit_id: str, *, account_id: str = PARTNER, bandwidth_mbps: int = 1_000) -> None:
+    def add_circuit(
+        self,
+        circuit_id: str,
+        *,
+        account_id: str = PARTNER,
+        bandwidth_mbps: int = 1_000,
+        access_point: str = "ap-us-east-1-DC11",
+    ) -> None:
         """A circuit, on record and in the cloud."""
         self.cloud.add_circuit(circuit_id, account_id=account_id, region=REGION, bandwidth_mbps=bandwidth_mbps)
         circuit = Circuit(
@@ -148,7 +171,7 @@ class PartnerWorld:
             account_id=account_id,
             region=REGION,
             name=circuit_id,
-            access_point="ap-us-east-1-DC11",
+            access_point=access_point,
             line_operator="Equinix",
             bandwidth_mbps=bandwidth_mbps,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from crossport.domain.billing import BILLING_ZONE, charges_of, cut, periods
 from crossport.domain.decide import decide
+from crossport.domain.observation import Observation
+from crossport.domain.prices import PriceList
 from crossport.domain.vocabulary import OrderMode
 from tests.effort import examples
-from tests.unit.domain.examples import NOW, POLICY, connection, port_read, vbr_read
+from tests.unit.domain.examples import NOW, PARTNER_PRICES, POLICY, connection, port_read, vbr_read
 
 ENABLED = st.timedeltas(timedelta(0), timedelta(days=3_400)).map(
     lambda since: datetime(2019, 12, 1, tzinfo=BILLING_ZONE) + since
@@ -68,3 +70,45 @@ def test_facts_are_unique_and_money_is_never_binary(
         assert not [each.name for each in fields(charge) if isinstance(getattr(charge, each.name), float)]
         assert isinstance(charge.unit_price, Decimal)
         assert charge.amount is None or charge.amount.as_tuple().exponent == -2
+
+
+@given(ENABLED, LENGTHS, LENGTHS, st.sampled_from(OrderMode), st.data())
+@settings(deadline=None, max_examples=examples(100))
+def test_a_later_price_never_changes_the_record_of_a_period_that_began_before_it(
+    enabled: datetime, length: timedelta, since: timedelta, mode: OrderMode, data: st.DataObject
+) -> None:
+    """Applied at any point among the observations, and whatever their order: the same records in the end."""
+    old, start = POLICY, enabled + since
+    new = replace(
+        POLICY,
+        price_list=_raised(POLICY.price_list, start),
+        partner_price_list=_raised(PARTNER_PRICES, start),
+    )
+    paid = {"status": "Enabled", "enabled_time": enabled, "order_mode": str(mode)}
+    seen: list[Observation] = [
+        port_read(NOW, **paid, end_time=enabled + length / 2),
+        port_read(NOW + timedelta(hours=1), **paid, end_time=enabled + length),
+        vbr_read(NOW + timedelta(hours=2)),
+    ]
+    first = decide(connection(), seen, old)
+    second = decide(first.connection, [port_read(NOW + timedelta(hours=3), **paid)], new)
+    taken_back = [record.content for record in second.records if record.reverses is not None]
+    assert all(datetime.fromisoformat(str(content["period_start"])) >= start for content in taken_back)
+    before, after = charges_of(first.connection, old), charges_of(second.connection, new)
+    assert [c for c in before if c.period_start < start] == [c for c in after if c.period_start < start]
+    assert all(c.price_list.endswith("/next") is (c.period_start >= start) for c in after)
+
+    shuffled = data.draw(st.permutations(seen))
+    switch = data.draw(st.integers(0, len(shuffled)))
+    known = connection()
+    for number, each in enumerate(shuffled):
+        known = decide(known, [each], old if number < switch else new).connection
+    last = decide(known, [port_read(NOW + timedelta(hours=3), **paid)], new).connection
+    assert [(head.fact, head.digest) for head in last.heads if head.digest] == [
+        (head.fact, head.digest) for head in second.connection.heads if head.digest
+    ]
+
+
+def _raised(prices: PriceList, start: datetime) -> PriceList:
+    doubled = {zone: {spec: 2 * price for spec, price in months.items()} for zone, months in prices.port_month.items()}
+    return replace(prices, version="next", port_month=doubled, effective_from=start, earlier=(prices,))

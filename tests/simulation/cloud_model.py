@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from crossport.application.actiontrail import CloudRecord
 from crossport.application.errors import CloudCallError
-from crossport.application.ports import Answer, CloudFailure, CreatePort, Read
+from crossport.application.ports import Answer, CloudFailure, CreatePort, PortPage, Read
 from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.vocabulary import OrderMode, Presence, Source
 from tests.fakes.manual_clock import ManualClock
@@ -377,6 +377,13 @@ class CloudModel:
             if read.port is not None and read.port.vlan_id == vlan_id and read.port.acceptance != "Deleted":
                 return read
         return Read(date=self.clock.now(), port=None)
+
+    def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
+        """See ``application.ports.Cloud``; one page."""
+        self._suffer("ListVirtualPhysicalConnections", str, "")
+        ports = (port for port in self.ports.values() if port.circuit_id == circuit_id)
+        shown = tuple(read.port for read in (self._read(port, account_id) for port in ports) if read.port is not None)
+        yield PortPage(started=self.clock.now(), ports=shown, total=len(shown))
 
     # --- Inside -----------------------------------------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ class SqliteEngineUnderTest:
         self._now = now
         self._folder = Path(tempfile.mkdtemp(prefix="crossport-schedule-"))
         self._path = self._folder / "crossport.db"
-        shutil.copy(_template(), self._path)
+        shutil.copy(template(), self._path)
         self._url = f"sqlite:///{self._path}"
         self.whole = _ReadableSqlite(self._url, now)
         self._open: list[SqliteStore] = [self.whole]
@@ -242,7 +242,9 @@ def state_of(rows: Callable[[str], list[Any]]) -> State:
         " FROM ledger ORDER BY written_at, revision, reverses IS NOT NULL, key"
     ):
         state.ledger[row[0]] = _ledger(*row)
-    for key, code, subject, details in rows("SELECT key, code, subject, details FROM finding ORDER BY key"):
+    for key, code, subject, details in rows(
+        "SELECT key, code, subject, details FROM finding WHERE cleared_at IS NULL ORDER BY key"
+    ):
         state.findings[key] = Finding(code=code, subject=subject, details=_json(details))
     for key, route, seen, at in rows("SELECT key, route, observation, at FROM unrouted ORDER BY at, key"):
         state.unrouted[key] = Unrouted(key=key, route=route, observation=observations.load(_text(seen)), at=_time(at))
@@ -328,7 +330,7 @@ def _text(value: Any) -> str:
 
 
 @cache
-def _template() -> Path:
+def template() -> Path:
     """An empty migrated database; schedules copy it instead of migrating again."""
     path = Path(tempfile.mkdtemp(prefix="crossport-template-")) / "empty.db"
     migrate(f"sqlite:///{path}")

@@ -275,7 +275,7 @@ class Stage(World):
         if function == "billing":
             return record_usage(whats, **ports)
         requests = [notice_of(body) for body in whats]
-        return send_notices(requests, render=_rendered, senders=[worker.mail], **ports)
+        return send_notices(requests, render=rendered, senders=[worker.mail], **ports)
 
     def _relayed(self, worker: Worker, timer: bool) -> Report:
         if timer:
@@ -344,7 +344,7 @@ def notice_of(body: str) -> NoticeRequest:
     )
 
 
-def _rendered(context: NoticeContext) -> Message:
+def rendered(context: NoticeContext) -> Message:
     """The text does not matter here."""
     key = context.request.key
     return Message(key=key, subject=context.request.kind, text=key, html=key, language="en")

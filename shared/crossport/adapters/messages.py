@@ -47,6 +47,8 @@ def _printable(value: str) -> str:
 Time = Annotated[datetime, BeforeValidator(_time)]
 Text = Annotated[str, Field(max_length=256), AfterValidator(_printable)]
 Name = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+#: A redundancy group's id, the orderer's own (ruling 17); "" for none.
+GroupId = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
 #: A main account's id: digits, kept as a string (ruling 11).
 Uid = Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
 #: 0..2999 (CreateVirtualPhysicalConnection, parameter VlanId). 0 is valid; a string is not a number.
@@ -81,6 +83,7 @@ class OrderNew(_Model):
     tenant_region: Text = ""
     purchase_order: Text = ""
     customer_reference: Text = ""
+    group_id: GroupId = ""
     milestones: Annotated[tuple[MilestoneFields, ...], Field(max_length=16)] = ()
 
 
@@ -104,6 +107,7 @@ class OrderMigrate(_Model):
     tenant_region: Text = ""
     purchase_order: Text = ""
     customer_reference: Text = ""
+    group_id: GroupId = ""
     milestones: Annotated[tuple[MilestoneFields, ...], Field(max_length=16)] = ()
 
 
@@ -224,8 +228,8 @@ class OrderReply(_Model):
     state: Literal["accepted", "waiting", "rejected", "completed"]
     #: Why it was rejected, all at once; empty in every other state.
     reasons: tuple[ReplyReason, ...]
-    #: The milestones that an order waits for; only in the state ``waiting``.
-    waiting_for: tuple[MilestoneName, ...] = ()
+    #: The milestones that an order waits for, and the sibling of its redundancy group; only in the state ``waiting``.
+    waiting_for: tuple[MilestoneName | Literal["redundancy_group"], ...] = ()
     #: What to know although it was accepted, such as ``vlan_at_risk``; left out when there is nothing.
     warnings: tuple[ReplyReason, ...] = ()
 

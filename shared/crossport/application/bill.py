@@ -107,7 +107,7 @@ def _with_record(save: Save, record: BillingRecord) -> Save:
 
 
 def _charge(reading: UsageReading, connection: Connection, policy: Policy) -> Charge | None:
-    prices = policy.price_list
+    prices = policy.price_list.at(reading.period_start)
     price = prices.outbound(connection.region)
     if price is None:
         return None
@@ -129,7 +129,7 @@ def _charge(reading: UsageReading, connection: Connection, policy: Policy) -> Ch
         currency=prices.currency,
         accuracy="estimate",
         marks=("gross_of_allowance",),
-        price_list=f"{prices.name}/{prices.version}",
+        price_list=prices.label,
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from crossport.application.commands.change import settle_hold, update_port
+from crossport.application.commands.change import claim_hold, settle_hold, update_port
 from crossport.application.commands.create import create_port, provisioning_failed
 from crossport.application.commands.desk import Desk, Done, Task, completion, put_off
 from crossport.application.commands.endings import end_port, release_hold, withdraw_port
+from crossport.application.commands.groups import check_group, join_group
 from crossport.application.commands.migrate import attach_vbr, convert_vbr
 from crossport.application.commands.pay import pay_port
 from crossport.application.commands.read import read_port
@@ -28,9 +29,12 @@ COMMANDS: dict[str, Callable[[Desk, Task], Done]] = {
     "update_port": update_port,
     "settle_hold": settle_hold,
     "recover": recover,
+    "claim_hold": claim_hold,
     "withdraw_port": withdraw_port,
     "end_port": end_port,
     "release_hold": release_hold,
+    "join_group": join_group,
+    "check_group": check_group,
 }
 #: Commands whose refusal for good ends the provisioning of their connection.
 _PROVISIONING = frozenset({"create_port", "convert_vbr"})

@@ -47,6 +47,7 @@ def load_context(store: Store, connection: Connection, keys: tuple[str, ...] = (
         account_id=connection.account_id,
         circuit_id=connection.circuit_id,
         tenant_uid=connection.tenant_uid,
+        group_id=connection.group_id,
         keys=keys,
     )
 
@@ -113,7 +114,8 @@ class _Handling:
                 connection, Refusal(code="circuit_unknown", message=f"{subject} is no circuit of ours", subject=subject)
             )
         policy = self._policies.of(connection.account_id)
-        decided = decide_request(self._request, connection, circuit, present_hold(context, connection), policy)
+        held = present_hold(context, connection)
+        decided = decide_request(self._request, connection, circuit, held, policy, context.siblings)
         if decided.decision is None:
             return self._refuse(connection, *decided.refusals, notices=decided.notices)
         row = row_of(

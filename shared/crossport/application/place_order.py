@@ -94,6 +94,7 @@ class _Handling:
             account_id=order.account_id,
             circuit_id=order.circuit_id,
             tenant_uid=order.tenant_uid,
+            group_id=order.group_id,
             keys=[message.key, order_inbox_key(message.account_id, message.client_order_id)],
         )
         known = repeated(context.inbox, message, order_inbox_key(message.account_id, message.client_order_id))
@@ -170,5 +171,5 @@ class _Handling:
 
 def _decided(order: Order, circuit: Circuit, context: OrderContext, policy: Policy) -> OrderDecision:
     if isinstance(order, MigrationOrder):
-        return decide_migration(order, circuit, context.tenant, context.contracts, policy)
-    return decide_order(order, circuit, context.tenant, context.contracts, policy)
+        return decide_migration(order, circuit, context.tenant, context.contracts, policy, context.siblings)
+    return decide_order(order, circuit, context.tenant, context.contracts, policy, context.siblings)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from crossport.application.carry_out import Carrier
+from crossport.application.commands.create import maybe_sent_at
 from crossport.application.commands.desk import LONGEST_PUT_OFF, put_off
 from crossport.application.commit import effect_of
 from crossport.application.errors import CloudCallError
@@ -104,9 +105,7 @@ class _Relay:
     def turn(self, leased: LeasedRow) -> Turn:
         """Carry out one row; whatever goes wrong with it stays with it."""
         try:
-            completion, written = self._carry_out(leased)
-        except CloudCallError as error:
-            completion, written = self._after_cloud_error(leased, error)
+            completion, written = self._tried(leased)
         except CrossportError as error:
             ended = self._later if error.retryable else self._failed
             completion, written = ended(leased, error.code), False
@@ -116,6 +115,13 @@ class _Relay:
         if not written:
             self._store.finish(completion, at=self._clock.now())
         return Turn(key=leased.row.key, kind=leased.row.kind, state=completion.state, reason=completion.reason)
+
+    def _tried(self, leased: LeasedRow) -> tuple[Completion, bool]:
+        """``_carry_out``, and what follows where the cloud has refused."""
+        try:
+            return self._carry_out(leased)
+        except CloudCallError as error:
+            return self._after_cloud_error(leased, error)
 
     def _carry_out(self, leased: LeasedRow) -> tuple[Completion, bool]:
         """The row's completion, and whether it was written already together with what the call has shown."""
@@ -160,6 +166,9 @@ class _Relay:
         return self._later(leased, reason), False
 
     def _later(self, leased: LeasedRow, reason: str) -> Completion:
+        if maybe_sent_at(leased) is not None:
+            # Whatever went wrong since, the call may have happened: forgotten, a dry run would meet our own port.
+            reason = leased.reason
         return self._completion(leased, OutboxState.DUE, reason, self._clock.now() + pause(leased.attempts))
 
     def _failed(self, leased: LeasedRow, reason: str) -> Completion:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from crossport.application.endings import Ending
@@ -79,6 +80,8 @@ class NoticeContext:
     partner: Tenant
     #: Who reads it: the tenant or the partner.
     recipient: Tenant
+    #: When it is written; prices are those in force then.
+    at: datetime
 
 
 class Render(Protocol):
@@ -176,6 +179,7 @@ class _Office:
             tenant=tenant,
             partner=partner,
             recipient=recipient,
+            at=self.clock.now(),
         )
         return self._handed_over(context)
 

@@ -50,7 +50,7 @@ def apply(
 ) -> None:
     """Check a partner.yaml and put it in force."""
     from crossport.adapters.configuration import ConfigurationError, load_configuration
-    from crossport.cli.differences import differences
+    from crossport.cli.differences import differences, price_problems
 
     if file is None:
         raise MisuseError("no configuration: name a partner.yaml or set CROSSPORT_CONFIG")
@@ -60,6 +60,9 @@ def apply(
         error.fields["file"] = file
         raise
     with open_store(db) as store:
+        broken = price_problems(configuration, store, now())
+        if broken:
+            raise ConfigurationError(broken, file=file)
         changes = differences(configuration, store)
         if dry_run:
             applied = store.configuration()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,6 +63,26 @@ def differences(configuration: Configuration, store: SqlStore) -> list[Differenc
     if applied:
         now_named = set(_named(configuration.document()))
         found += [Difference(place, True, None) for place in _named(applied[1]) if place not in now_named]
+    return found
+
+
+def price_problems(configuration: Configuration, store: SqlStore, at: datetime) -> list[str]:
+    """Why the price lists of ``configuration`` cannot follow those in force, with their places.
+
+    Raises ConfigurationError when this release cannot read the configuration in force.
+    """
+    from crossport.adapters.configuration import ConfiguredPolicies
+    from crossport.domain.prices import broken_promises
+
+    applied = store.configuration()
+    before = ConfiguredPolicies(applied[1]) if applied else None
+    found: list[str] = []
+    for number, account in enumerate(configuration.accounts):
+        if before is None or account.account_id not in before.accounts():
+            continue
+        prices = account.partner_price_list.price_list() if account.partner_price_list else None
+        broken = broken_promises(before.of(account.account_id).partner_price_list, prices, at)
+        found += [f"accounts[{number}].partner_price_list: {problem}" for problem in broken]
     return found
 
 

@@ -19,6 +19,7 @@ _MISUSES = frozenset({MisuseError.code, "configuration_invalid", "orders_invalid
 COMMANDS = {
     "migrate": ("administration", "migrate"),
     "apply": ("administration", "apply"),
+    "import": ("imports", "import_ports"),
     "connections": ("listings", "connections_app"),
     "vlans": ("vlans", "vlans_app"),
     "ledger": ("listings", "ledger_app"),

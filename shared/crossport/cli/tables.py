@@ -134,7 +134,7 @@ def connection_fields(row: Row) -> list[tuple[str, Any]]:
         ("Tenant", _joined(row["tenant_uid"], row.get("tenant_region"))),
         ("Order", row.get("client_order_id")),
         ("Contract", row.get("contract_number")),
-        *([("Redundancy group", row["group_id"])] if row["group_id"] else []),
+        *([("Redundancy group", _group(row))] if row["group_id"] else []),
         ("Enabled (UTC)", moment(row.get("enabled_time"))),
         ("Paid until (UTC)", moment(row.get("end_time"))),
     ]
@@ -152,6 +152,12 @@ def connection_fields(row: Row) -> list[tuple[str, Any]]:
         fields.append(("Migrated VBR", [row["migration"]["vbr_id"], _untouched(row["migration"]["untouched"])]))
     fields.append(("Changed (UTC)", moment(row["updated_at"])))
     return fields
+
+
+def _group(row: Row) -> list[str]:
+    """The group, and each of its other members with where it runs and how it stands."""
+    siblings = [f"{s['connection_id']} {s['phase']}, {s['circuit_id']} at {s['access_point']}" for s in row["group"]]
+    return [row["group_id"], *(siblings or ["waits for its sibling's order"])]
 
 
 def _suspension(row: Row) -> list[tuple[str, Any]]:

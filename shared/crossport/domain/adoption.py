@@ -15,6 +15,8 @@ from crossport.domain.checks import (
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Terms, connection_id_for
 from crossport.domain.decide import Decision, Finding, decide
+from crossport.domain.effects import Command, Notice
+from crossport.domain.effects.kinds import key_of
 from crossport.domain.observation import PortObservation
 from crossport.domain.orders import Contract, Hold, Tenant
 from crossport.domain.policy import Policy
@@ -26,12 +28,15 @@ from crossport.domain.vocabulary import Flow, Origin
 class Adoption:
     """What follows from adopting a port.
 
-    ``hold`` is None, and the circuit unchanged, when its VLAN ID is held by another connection already.
+    ``hold`` is None, and the circuit unchanged, when its VLAN ID is held by another connection already: the decision
+    then has the command ``claim_hold``, which waits for the VLAN ID.
     """
 
     decision: Decision
     circuit: Circuit
     hold: Hold | None
+    #: Whether another connection holds its VLAN ID.
+    vlan_held: bool = False
 
 
 def decide_adoption(
@@ -66,10 +71,24 @@ def decide_adoption(
     decision = decide(connection, [port], policy)
     decision = replace(decision, findings=(*decision.findings, *findings))
     mbps = MBPS.get(port.spec, 0)
-    if any(vlan_in_range(port.vlan_id)) or circuit.holds(port.vlan_id):
+    if any(vlan_in_range(port.vlan_id)):
         return Adoption(decision=decision, circuit=circuit, hold=None)
+    if circuit.holds(port.vlan_id):
+        claim = Command(key=key_of(connection, "claim_hold"), kind="claim_hold", connection_id=connection.connection_id)
+        decision = replace(decision, effects=(*decision.effects, claim))
+        return Adoption(decision=decision, circuit=circuit, hold=None, vlan_held=True)
     hold = Hold(circuit_id=circuit.circuit_id, vlan_id=port.vlan_id, mbps=mbps, connection_id=connection.connection_id)
     return Adoption(decision=decision, circuit=circuit.hold(port.vlan_id, mbps), hold=hold)
+
+
+def quiet(decision: Decision) -> Decision:
+    """The decision as an import takes it: what happened before is told to nobody (ruling 2).
+
+    Of notices only those of violations are left, for the partner: they are about the present, and go only while the
+    violation stands. Effects are derived from the difference to the state before, so none of the others comes later.
+    """
+    told = (e for e in decision.effects if not isinstance(e, Notice) or e.kind == "violation")
+    return replace(decision, effects=tuple(told))
 
 
 def _findings(

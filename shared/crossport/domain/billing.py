@@ -19,7 +19,7 @@ from crossport.domain.connection import Connection
 from crossport.domain.facts import PortFacts
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList
-from crossport.domain.vocabulary import OrderMode
+from crossport.domain.vocabulary import OrderMode, Origin
 
 #: The zone of all billing periods ("Resource usage fee": UTC+8).
 BILLING_ZONE = timezone(timedelta(hours=8), "UTC+8")
@@ -122,10 +122,9 @@ def charges_of(connection: Connection, policy: Policy) -> tuple[Charge, ...]:
     port = connection.port
     if port is None:
         return ()
-    starts = port.enabled_times_read()
-    if not starts:
+    if not port.enabled_times_read():
         return ()
-    return tuple(_charges(connection, port, starts, policy))
+    return tuple(_charges(connection, port, policy))
 
 
 def unpriced(connection: Connection, policy: Policy) -> tuple[str, ...]:
@@ -134,19 +133,35 @@ def unpriced(connection: Connection, policy: Policy) -> tuple[str, ...]:
     if port is None or not port.enabled_times_read():
         return ()
     specs = sorted(port.spec.values() or {connection.terms.spec})
+    begins = {_first(connection, port), *(period.start for _, period in _series(connection, port))}
     return tuple(
         f"{price_list.name if price_list else 'partner'}:{connection.region}:{spec}"
         for price_list, *_ in port_fee_sides(connection, policy)
         for spec in specs
-        if price_list is None or price_list.port(connection.region, spec) is None
+        if price_list is None or any(price_list.at(begin).port(connection.region, spec) is None for begin in begins)
     )
 
 
-def _charges(connection: Connection, port: PortFacts, starts: tuple[datetime, ...], policy: Policy) -> Iterator[Charge]:
-    first = starts[0]
-    published = policy.price_list
+def opened_at(connection: Connection) -> datetime | None:
+    """From when on an imported connection is charged here: its import; None for all others, from the start.
+
+    Whatever period was under way then has been charged by whoever kept the books before (ruling 2).
+    """
+    return connection.created_at if connection.origin is Origin.IMPORT else None
+
+
+def _first(connection: Connection, port: PortFacts) -> datetime:
+    """When the first charge begins. Raises IndexError without an EnabledTime that was read."""
+    start, opened = port.enabled_times_read()[0], opened_at(connection)
+    return start if opened is None else max(start, opened)
+
+
+def _charges(connection: Connection, port: PortFacts, policy: Policy) -> Iterator[Charge]:
+    first = _first(connection, port)
+    published = policy.price_list.at(first)
     payer = connection.account_id if _partner_pays(connection) else connection.tenant_uid
-    yield _free(connection, "installation", payer, first, published, marks=())
+    if opened_at(connection) is None:
+        yield _free(connection, "installation", payer, first, published, marks=())
     for vbr in connection.vbrs:
         if connection.ever_conformed(vbr):
             # Free only where the tenant has enabled outbound billing, which the partner cannot see (ruling 12).
@@ -161,44 +176,51 @@ def _charges(connection: Connection, port: PortFacts, starts: tuple[datetime, ..
     outbound = published.outbound(connection.region)
     if outbound is not None and any(connection.ever_conformed(vbr) for vbr in connection.vbrs):
         yield _outbound_rate(connection, first, outbound, published)
-    yield from _port_usage(connection, port, starts, policy)
+    yield from _port_usage(connection, port, policy)
 
 
-def _port_usage(
-    connection: Connection, port: PortFacts, starts: tuple[datetime, ...], policy: Policy
-) -> Iterator[Charge]:
-    end = port.end_time.current
+def _series(connection: Connection, port: PortFacts) -> Iterator[tuple[datetime, Period]]:
+    """Every period of the port's paid life that is charged here, each with the EnabledTime that opened its series."""
+    starts, end, opened = port.enabled_times_read(), port.end_time.current, opened_at(connection)
     if end is None:
         return
+    for number, start in enumerate(starts):
+        # A changed EnabledTime opens a new series; the older one ends where the newer begins (ruling 7).
+        following = starts[number + 1] if number + 1 < len(starts) else end
+        for period in periods(start, min(following, end)):
+            if opened is None or period.start >= opened:
+                yield start, period
+
+
+def _port_usage(connection: Connection, port: PortFacts, policy: Policy) -> Iterator[Charge]:
     for price_list, biller, payer, purpose in port_fee_sides(connection, policy):
         if price_list is None:
             continue
-        for number, start in enumerate(starts):
-            # A changed EnabledTime opens a new series; the older one ends where the newer begins (ruling 7).
-            following = starts[number + 1] if number + 1 < len(starts) else end
-            for period in periods(start, min(following, end)):
-                price = price_list.port(connection.region, _spec_at(connection, port, period.start))
-                if price is None:
-                    continue
-                yield Charge(
-                    fact=f"{connection.connection_id}/port_usage/{_stamp(start)}/{period.index}/{purpose}",
-                    connection_id=connection.connection_id,
-                    account_id=connection.account_id,
-                    kind="port_usage",
-                    purpose=purpose,
-                    biller=biller,
-                    payer=payer,
-                    period_start=period.start,
-                    period_end=period.end,
-                    quantity=Decimal(1),
-                    unit="month",
-                    unit_price=price,
-                    amount=quantised(price),
-                    currency=price_list.currency,
-                    accuracy="estimate" if period.off_grid else "exact",
-                    marks=("end_off_grid",) if period.off_grid else (),
-                    price_list=f"{price_list.name}/{price_list.version}",
-                )
+        for start, period in _series(connection, port):
+            # By what was in force when the period began: a later price never changes a record that is written.
+            prices = price_list.at(period.start)
+            price = prices.port(connection.region, _spec_at(connection, port, period.start))
+            if price is None:
+                continue
+            yield Charge(
+                fact=f"{connection.connection_id}/port_usage/{_stamp(start)}/{period.index}/{purpose}",
+                connection_id=connection.connection_id,
+                account_id=connection.account_id,
+                kind="port_usage",
+                purpose=purpose,
+                biller=biller,
+                payer=payer,
+                period_start=period.start,
+                period_end=period.end,
+                quantity=Decimal(1),
+                unit="month",
+                unit_price=price,
+                amount=quantised(price),
+                currency=prices.currency,
+                accuracy="estimate" if period.off_grid else "exact",
+                marks=("end_off_grid",) if period.off_grid else (),
+                price_list=prices.label,
+            )
 
 
 def port_fee_sides(connection: Connection, policy: Policy) -> tuple[tuple[PriceList | None, str, str, str], ...]:
@@ -240,7 +262,7 @@ def _free(
         currency=published.currency,
         accuracy="conditional" if marks else "exact",
         marks=marks,
-        price_list=f"{published.name}/{published.version}",
+        price_list=published.label,
     )
 
 
@@ -263,7 +285,7 @@ def _outbound_rate(connection: Connection, at: datetime, price: Decimal, publish
         currency=published.currency,
         accuracy="estimate",
         marks=("rate_only",),
-        price_list=f"{published.name}/{published.version}",
+        price_list=published.label,
     )
 
 

@@ -125,6 +125,8 @@ class Connection:
     migration: Migration | None = None
     #: The redundancy group that the connection belongs to (ruling 17); "" for none.
     group_id: str = ""
+    #: When the group had two valid orders, this one among them; the create call waits for it (ruling 17).
+    group_ready_at: datetime | None = None
     #: Why the order was refused; empty unless it was.
     refusals: tuple[Refusal, ...] = ()
     #: When the create call was recorded as intended; its Token follows from the connection id.

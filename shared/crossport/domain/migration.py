@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Migration, Refusal
+from crossport.domain.groups import Sibling
 from crossport.domain.observation import VbrObservation
 from crossport.domain.orders import Contract, Order, OrderDecision, Tenant, open_connection
 from crossport.domain.policy import Policy
@@ -32,7 +33,12 @@ class MigrationOrder(Order):
 
 
 def decide_migration(
-    order: MigrationOrder, circuit: Circuit, tenant: Tenant | None, contracts: tuple[Contract, ...], policy: Policy
+    order: MigrationOrder,
+    circuit: Circuit,
+    tenant: Tenant | None,
+    contracts: tuple[Contract, ...],
+    policy: Policy,
+    siblings: tuple[Sibling, ...] = (),
 ) -> OrderDecision:
     """Accept or refuse a migration by the checks of every order, and those of its own.
 
@@ -40,7 +46,16 @@ def decide_migration(
     is there. Capacity is taken once, by the port: the VBR itself has never had a hold.
     """
     migration = Migration(vbr_id=order.vbr_id, bandwidth_mbps=order.cap_mbps)
-    return open_connection(order, circuit, tenant, contracts, policy, migration=migration, also=tuple(_reasons(order)))
+    return open_connection(
+        order,
+        circuit,
+        tenant,
+        contracts,
+        policy,
+        siblings=siblings,
+        migration=migration,
+        also=tuple(_reasons(order)),
+    )
 
 
 def vbr_as_ordered(

@@ -23,8 +23,8 @@ from crossport.domain.checks import (
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Migration, Milestone, Refusal, Terms, connection_id_for
 from crossport.domain.decide import Decision, Finding, conclude
-from crossport.domain.effects import gates, ready_to_push
 from crossport.domain.errors import aware
+from crossport.domain.groups import Sibling, complete_since, intended, siblings_fit
 from crossport.domain.policy import Policy
 from crossport.domain.specs import mbps
 from crossport.domain.vocabulary import BEFORE_PUSH, Flow, MilestoneName, Origin
@@ -45,6 +45,8 @@ class Order:
     tenant_region: str = ""
     purchase_order: str = ""
     customer_reference: str = ""
+    #: The redundancy group that it belongs to (ruling 17); "" for none.
+    group_id: str = ""
     milestones: tuple[Milestone, ...] = ()
 
     def __post_init__(self) -> None:
@@ -115,10 +117,16 @@ class OrderDecision:
 
 
 def decide_order(
-    order: Order, circuit: Circuit, tenant: Tenant | None, contracts: tuple[Contract, ...], policy: Policy
+    order: Order,
+    circuit: Circuit,
+    tenant: Tenant | None,
+    contracts: tuple[Contract, ...],
+    policy: Policy,
+    siblings: tuple[Sibling, ...] = (),
 ) -> OrderDecision:
-    """Accept or refuse a first-time order. ``contracts`` are those between this account and this tenant."""
-    return open_connection(order, circuit, tenant, contracts, policy)
+    """Accept or refuse a first-time order. ``contracts`` are those between this account and this tenant, ``siblings``
+    the other connections of its redundancy group."""
+    return open_connection(order, circuit, tenant, contracts, policy, siblings=siblings)
 
 
 def open_connection(
@@ -128,6 +136,7 @@ def open_connection(
     contracts: tuple[Contract, ...],
     policy: Policy,
     *,
+    siblings: tuple[Sibling, ...] = (),
     migration: Migration | None = None,
     also: Iterable[Refusal] = (),
 ) -> OrderDecision:
@@ -138,7 +147,8 @@ def open_connection(
     vlan_id = order.vlan_id
     if vlan_id is None:
         vlan_id = circuit.lowest_free(policy.vlan_pool, zero_is_exclusive=policy.vlan_zero_is_exclusive)
-    reasons = (*_reasons(order, vlan_id, circuit, tenant, contracts, policy), *also)
+    fit = siblings_fit(circuit, order.tenant_uid, order.spec, siblings, policy)
+    reasons = (*_reasons(order, vlan_id, circuit, tenant, contracts, policy), *fit, *also)
     contract = next((c for c in contracts if c.in_force(order.received_at)), None)
     connection = Connection(
         connection_id=order.connection_id,
@@ -157,6 +167,7 @@ def open_connection(
         tenant_region=order.tenant_region,
         milestones=tuple(sorted(order.milestones, key=lambda m: (m.at, m.name))),
         migration=migration,
+        group_id=order.group_id,
         refusals=reasons,
     )
     if reasons or vlan_id is None:
@@ -167,7 +178,9 @@ def open_connection(
         mbps=mbps(order.spec),
         connection_id=connection.connection_id,
     )
-    connection = _intended(connection, policy)
+    if order.group_id:
+        connection = replace(connection, group_ready_at=complete_since(connection, siblings, policy))
+    connection = intended(connection, policy)
     return OrderDecision(
         decision=conclude(None, connection, policy, findings=_findings(order)),
         hold=hold,
@@ -189,17 +202,7 @@ def decide_milestone(connection: Connection, milestone: Milestone, policy: Polic
     reached = tuple(sorted((*connection.milestones, milestone), key=lambda m: (m.at, m.name)))
     attested = milestone.at if milestone.name is MilestoneName.VBR_ATTESTED else connection.attested_at
     after = replace(connection, milestones=reached, attested_at=attested)
-    return conclude(connection, _intended(after, policy), policy)
-
-
-def _intended(connection: Connection, policy: Policy) -> Connection:
-    """The connection, its create call intended once order and gates are there, in whatever order they came."""
-    over = bool(connection.refusals) or connection.withdrawn_at is not None
-    if connection.intended_at is None and not over and ready_to_push(connection, policy):
-        reached = (connection.milestone(name) for name in gates(policy))
-        times = [milestone.at for milestone in reached if milestone is not None]
-        return replace(connection, intended_at=max([connection.created_at, *times]))
-    return connection
+    return conclude(connection, intended(after, policy), policy)
 
 
 def _reasons(

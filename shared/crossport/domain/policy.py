@@ -47,6 +47,8 @@ class Policy:
     hold_lifetime: timedelta = timedelta(days=30)
     #: Our own pause before a VLAN ID is used again (ruling 15).
     cool_down: timedelta = timedelta(days=7)
+    #: How long a redundancy group may be half provisioned (ruling 17).
+    group_deadline: timedelta = timedelta(days=7)
     #: The longest pause before a command that waits for a change of its connection looks again by itself.
     longest_wait: timedelta = timedelta(hours=1)
     #: How often a record may end as ``retry`` before it becomes a dead letter.

@@ -23,6 +23,7 @@ from crossport.domain.decide import Decision, conclude
 from crossport.domain.effects import Notice
 from crossport.domain.effects.notices import recovery_notices
 from crossport.domain.effects.replies import fulfilled
+from crossport.domain.groups import Sibling, siblings_active
 from crossport.domain.orders import Hold
 from crossport.domain.phase import VBR_DOWN, phase_of
 from crossport.domain.policy import Policy
@@ -66,6 +67,7 @@ class _Case:
     circuit: Circuit
     held: Hold | None
     policy: Policy
+    siblings: tuple[Sibling, ...]
 
     @property
     def phase(self) -> Phase:
@@ -86,15 +88,21 @@ class _Case:
 
 
 def decide_request(
-    request: Request, connection: Connection, circuit: Circuit, held: Hold | None, policy: Policy
+    request: Request,
+    connection: Connection,
+    circuit: Circuit,
+    held: Hold | None,
+    policy: Policy,
+    siblings: tuple[Sibling, ...] = (),
 ) -> RequestDecision:
     """Accept or refuse a request on an existing connection.
 
-    ``held`` is the connection's live hold of its present VLAN ID, None when it has none.
+    ``held`` is the connection's live hold of its present VLAN ID, None when it has none; ``siblings`` are the other
+    connections of its redundancy group.
     """
     if any(earlier.request_id == request.request_id for earlier in connection.requests):
         return RequestDecision(decision=conclude(connection, connection, policy))
-    case = _Case(request, connection, circuit, held, policy)
+    case = _Case(request, connection, circuit, held, policy, siblings)
     reasons = tuple(_reasons(case))
     if reasons:
         told = recovery_notices(connection, request, policy) if request.kind is RequestKind.RECOVER else ()
@@ -108,6 +116,7 @@ def _reasons(case: _Case) -> Iterator[Refusal]:
         yield Refusal(code="connection_over", message=f"the connection is {case.phase}", subject=subject)
         return
     yield from _CHECKS[case.request.kind](case)
+    yield from siblings_active(case.connection, case.request, case.siblings, case.policy)
 
 
 def _changeable(case: _Case) -> Iterator[Refusal]:

@@ -153,6 +153,7 @@ def _order(message: OrderNew | OrderMigrate, received_at: datetime) -> Order:
         "tenant_region": message.tenant_region,
         "purchase_order": message.purchase_order,
         "customer_reference": message.customer_reference,
+        "group_id": message.group_id,
         "milestones": tuple(_milestone(fields) for fields in message.milestones),
     }
     if isinstance(message, OrderMigrate):

@@ -240,6 +240,7 @@ def context_of(
         "circuit": CIRCUIT,
         "tenant": record,
         "partner": partner(language),
+        "at": START,
         "recipient": record if notice.party is Party.TENANT else partner(language),
         **changes,
     }

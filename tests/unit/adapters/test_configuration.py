@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -243,6 +243,41 @@ def test_money_is_a_decimal_in_quotes(amount: Any) -> None:
     }
     (found,) = problems(document)
     assert found.startswith("accounts[0].partner_price_list.port_month.outside.50M: ")
+
+
+def with_prices(**prices: Any) -> dict[str, Any]:
+    document = minimal()
+    first = {"name": "list", "version": "1", "currency": "USD", "port_month": {"outside": {"50M": "1"}}}
+    document["accounts"][0]["partner_price_list"] = {**first, "earlier": [first], **prices}
+    return document
+
+
+@pytest.mark.parametrize(
+    "start", [date(2027, 1, 1), "2027-01-01", "2027-01-01T00:00:00+08:00", datetime(2026, 12, 31, 16, tzinfo=UTC)]
+)
+def test_a_version_of_a_price_list_begins_at_midnight_in_the_zone_of_bills(start: Any) -> None:
+    configuration = read_configuration(with_prices(version="2", effective_from=start))
+    for document in (configuration.document(), json.loads(json.dumps(configuration.document()))):
+        prices = ConfiguredPolicies(document).of(ACCOUNT).partner_price_list
+        assert prices is not None
+        assert prices.effective_from == datetime(2026, 12, 31, 16, tzinfo=UTC)
+        assert [version.version for version in prices.versions()] == ["1", "2"]
+        assert read_configuration(document) == configuration
+
+
+@pytest.mark.parametrize(
+    ("prices", "problem"),
+    [
+        ({"version": "2"}, ": version 2 needs an effective_from later than that of version 1"),
+        ({"version": "1", "effective_from": "2027-01-01"}, ": version 1 is there more than once"),
+        ({"version": "2", "effective_from": "2027-01-32"}, ".effective_from: '2027-01-32' is neither"),
+        ({"version": "2", "effective_from": datetime(2027, 1, 1)}, ".effective_from: a time needs its offset"),  # noqa: DTZ001
+        ({"version": "2", "effective_from": 2027}, ".effective_from: write a day as YYYY-MM-DD"),
+    ],
+)
+def test_a_version_of_a_price_list_needs_a_date_of_its_own(prices: dict[str, Any], problem: str) -> None:
+    (found,) = problems(with_prices(**prices))
+    assert found.startswith(f"accounts[0].partner_price_list{problem}")
 
 
 def test_every_problem_is_told_at_once() -> None:

@@ -91,6 +91,7 @@ CONNECTIONS = st.builds(
     requests=st.lists(REQUESTS, max_size=3).map(tuple),
     migration=st.none() | MIGRATIONS,
     group_id=TEXTS,
+    group_ready_at=st.none() | TIMES,
     refusals=st.lists(REFUSALS, max_size=2).map(tuple),
     intended_at=st.none() | TIMES,
     failure=st.none() | REFUSALS,
@@ -111,7 +112,7 @@ def test_the_strategies_below_know_every_field() -> None:
         "connection_id", "account_id", "region", "circuit_id", "tenant_uid", "flow", "origin", "terms", "created_at",
         "client_order_id", "contract_number", "purchase_order", "customer_reference", "tenant_region", "milestones",
         "requests", "migration", "group_id", "refusals", "intended_at", "failure", "withdrawn_at", "cease_recorded_at",
-        "attested_at", "port", "vbrs",
+        "attested_at", "group_ready_at", "port", "vbrs",
         "heads",
     }  # fmt: skip
     assert set(Request.__dataclass_fields__) == {

@@ -10,7 +10,7 @@ import pytest
 from crossport.application.commands.create import MAYBE_SENT
 from crossport.application.errors import StoreUnavailableError
 from crossport.application.ports import CloudFailure, OutboxState
-from crossport.application.relay import LONGEST_PAUSE, Turn
+from crossport.application.relay import LEASE, LONGEST_PAUSE, Turn
 from crossport.domain.vocabulary import MilestoneName, OrderMode, Phase
 from tests.fakes.memory_cloud import LOST_ANSWER, LOST_REQUEST, NO_PRIVILEGE, THROTTLED, UNAVAILABLE, Fault
 from tests.fakes.partner_world import (
@@ -302,3 +302,33 @@ def test_nothing_is_pushed_while_a_gate_is_missing(world: PartnerWorld) -> None:
     world.settled()
     assert not world.cloud.calls
     assert world.phase() is Phase.ORDERED
+
+
+def test_an_outage_of_the_store_does_not_forget_that_a_call_may_have_happened(world: PartnerWorld) -> None:
+    """The list lags, the store fails once: a dry run would meet our own port, and its refusal would count for good."""
+    world.cloud.lag = timedelta(seconds=20)
+    world.place(world.order())
+    world.cloud.script("create_port", None, LOST_ANSWER)
+    assert _turn(world).reason.startswith(MAYBE_SENT)
+    world.clock.advance(_due(world))
+    world.store.before_get.append(raising(StoreUnavailableError("the store did not answer")))
+    assert _turn(world).reason.startswith(MAYBE_SENT)
+    world.settled()
+    assert world.phase() is Phase.OFFERED
+    assert len(world.cloud.ports()) == 1
+
+
+def test_what_another_worker_has_given_up_is_not_given_up_again(world: PartnerWorld) -> None:
+    """Two workers are refused for good; the first one's save counts, the second one changes nothing and raises none."""
+    world.place(world.order())
+    world.make_in_console(tenant_uid=NEIGHBOUR)
+    rivals: list[Turn] = []
+
+    def rival() -> None:
+        world.clock.advance(LEASE + timedelta(seconds=1))
+        rivals.append(_turn(world))
+
+    world.store.before_get += [lambda: None, rival]
+    assert (_turn(world).state, rivals[0].state) == (OutboxState.FAILED, OutboxState.FAILED)
+    assert world.phase() is Phase.FAILED
+    assert world.circuit().held_mbps == 0

@@ -146,6 +146,43 @@ def test_apply_warns_on_stderr(run: Run, empty: str, tmp_path: Path) -> None:
     assert result.err.startswith(f"crossport: warning: account {ACCOUNT}: PayByPhysicalConnectionOwner")
 
 
+def _raise_prices(document: dict[str, Any], **changes: Any) -> None:
+    account = document["accounts"][0]
+    old = account["partner_price_list"]
+    raised = {"outside": {"50M": "33.00", "200M": "80.00", "500M": "190.00", "1G": "270.00"}}
+    new = {**old, "version": "2027", "port_month": raised, "effective_from": "2999-01-01", "earlier": [old]}
+    account["partner_price_list"] = {**new, **changes}
+
+
+def test_apply_takes_a_new_version_of_the_price_list(run: Run, applied: str, tmp_path: Path) -> None:
+    path = edited(tmp_path, _raise_prices)
+    assert run("apply", path, "--db", applied, "--json").json["version"] == 2
+    assert run("apply", path, "--db", applied).out.endswith("nothing has changed.\n")
+    assert run("apply", EXAMPLE, "--db", applied, "--json").json["version"] == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"effective_from": "2026-01-01"}, "version 2027 begins in the past"),
+        ({"effective_from": None, "earlier": []}, "version 2026-11 has been in force: keep it under earlier"),
+        ({"version": "2026-11", "effective_from": None, "earlier": []}, "version 2026-11 has been in force and cannot"),
+    ],
+)
+def test_apply_refuses_a_price_list_that_breaks_what_was_in_force(
+    run: Run, applied: str, tmp_path: Path, changes: dict[str, Any], problem: str
+) -> None:
+    path = edited(tmp_path, lambda document: _raise_prices(document, **changes))
+    for options in ((), ("--dry-run",)):
+        result = run("apply", path, *options, "--db", applied)
+        assert (result.code, result.out) == (2, "")
+        assert f"accounts[0].partner_price_list: {problem}" in result.err
+    with open_store(applied) as store:
+        configuration = store.configuration()
+        assert configuration is not None
+        assert configuration[0] == 1
+
+
 def test_apply_without_a_file(run: Run, empty: str) -> None:
     result = run("apply", "--db", empty)
     assert result.code == 2

@@ -77,3 +77,20 @@ def test_a_migrated_vbr(page: Callable[[Connection, Phase], str], after: str, sa
     moved = Migration(vbr_id="vbr-9", bandwidth_mbps=200, before="{}", after=after)
     told = page(replace(_confirmed(), flow=Flow.MIGRATION, migration=moved), Phase.ENABLED)
     assert f"Migrated VBR vbr-9 {said}" in told
+
+
+def test_the_other_members_of_a_redundancy_group(run: Run, empty: str) -> None:
+    one, two, refused = (replace(connection(number, vlan_id=number), group_id="HA-1") for number in (1, 2, 3))
+    with open_store(empty) as store:
+        phases = (Phase.ACTIVE, Phase.OFFERED, Phase.REJECTED)
+        for of, phase in zip((one, two, refused), phases, strict=True):
+            assert store.save([save(of, phase=phase)]) == [SaveOutcome.SAVED]
+    shown = " ".join(run("connections", "show", "conn-1", "--db", empty).out.split())
+    assert "Redundancy group HA-1 conn-2 offered, pc-circuit" in shown
+    assert "conn-3" not in shown
+    (member,) = run("connections", "show", "conn-2", "--db", empty, "--json").json["group"]
+    assert (member["connection_id"], member["phase"]) == ("conn-1", "active")
+
+
+def test_a_member_that_is_alone_waits_for_its_sibling(page: Callable[[Connection, Phase], str]) -> None:
+    assert "HA-1 waits for its sibling's order" in page(replace(connection(), group_id="HA-1"), Phase.ORDERED)

@@ -296,6 +296,8 @@ def test_each_enabled_time_ends_the_series_before_it() -> None:
 
 
 def test_the_price_is_that_of_the_region_and_of_the_spec_of_the_time() -> None:
+    elsewhere = decide(connection(region="cn-hangzhou"), [running(order_mode=PARTNER_PAYS)], POLICY)
+    assert [finding.subject for finding in elsewhere.findings] == ["partner:cn-hangzhou:100M"]
     (charge,) = usage(billed(running(), region="cn-hangzhou"))
     assert (charge.unit_price, charge.amount) == (Decimal(30), Decimal("30.00"))
     unknown_at_first = [running(spec="9G"), running(FIRST_END - timedelta(days=1), end_time=RENEWED_END)]

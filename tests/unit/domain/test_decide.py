@@ -94,6 +94,8 @@ def test_a_new_connection_begins_the_trail() -> None:
     assert rest(decision) == [("phase", None, Phase.PROVISIONING)]
     assert fields(decision) == {"milestones": (None, [MilestoneName.QUOTED])}
     assert fields(conclude(None, connection(), POLICY)) == {}
+    both = conclude(None, replace(KNOWN, milestones=(milestone(MilestoneName.QUOTED),)), POLICY)
+    assert {"milestones", "port_id"} <= fields(both).keys()
 
 
 def test_only_what_changed_is_on_record() -> None:
@@ -179,6 +181,19 @@ def test_the_past_of_port_and_vbrs_is_settled_together() -> None:
     ):
         assert [entry.at for entry in history.entries] == times
         assert history.settled_until == much_later - POLICY.settlement_age
+
+
+@pytest.mark.parametrize("early", ["port", "vbr"])
+def test_a_past_is_settled_whichever_of_the_two_has_one(early: str) -> None:
+    much_later = NOW + POLICY.settlement_age + DAY
+    port = [port_read(NOW + n * HOUR if early == "port" else much_later) for n in range(3)]
+    vbr = [vbr_read(NOW + n * HOUR if early == "vbr" else much_later) for n in range(3)]
+    seen: list[Observation] = sorted([*port, *vbr], key=lambda each: each.at)
+    known = decide(connection(), seen, POLICY).connection
+    assert known.port is not None
+    history = known.port.status if early == "port" else known.vbrs[0].status
+    assert [entry.at for entry in history.entries] == [NOW, NOW + 2 * HOUR]
+    assert history.settled_until == much_later - POLICY.settlement_age
 
 
 def test_a_second_enabled_time_is_found_once_with_what_was_known() -> None:

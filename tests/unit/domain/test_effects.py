@@ -13,7 +13,7 @@ from crossport.domain.decide import conclude, decide
 from crossport.domain.effects import Command, Effect, Notice, effects_of, moot, too_early
 from crossport.domain.observation import Observation
 from crossport.domain.phase import phase_of
-from crossport.domain.vocabulary import Flow, OrderMode, Origin, Party, Phase, Presence, RequestKind, Source
+from crossport.domain.vocabulary import Flow, OrderMode, Party, Phase, Presence, RequestKind, Source
 from tests.unit.domain.examples import NOW, POLICY, STRANGER, VLAN, connection, port_read, port_seen, vbr_read, vbr_seen
 
 END = NOW + timedelta(days=30)
@@ -81,6 +81,7 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2"), vbr_seen(at(2), deleted=True)),
             None,
         ),
+        ("active", "vbr-2", after(running(), vbr_read(), vbr_read(at(1), vbr_id="vbr-2"), *UNSEEN), None),
         ("suspended", "", after(running(business_status="FinancialLocked")), None),
         ("suspended", "", after(running(business_status="FinancialLocked"), running(1)), "not_suspended_any_more"),
         (
@@ -133,6 +134,25 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             ),
             "suspended_again",
         ),
+        (
+            "resumed",
+            "Normal:1",
+            after(*(running(n, business_status=("FinancialLocked", "Normal")[n % 2]) for n in range(4))),
+            "superseded",
+        ),
+        (
+            "resumed",
+            "Enabled",
+            after(running(status="Terminated"), running(1), running(2, status="Terminated")),
+            "suspended_again",
+        ),
+        (
+            "resumed",
+            "Enabled:1",
+            after(*(running(n, status=("Terminated", "Enabled")[n % 2]) for n in range(4))),
+            "superseded",
+        ),
+        ("pay_port", "", after(partner_paid(), terms=PARTNER_PAYS, cease_recorded_at=NOW), "phase_is_releasing"),
         ("paid_until", "", after(running(end_time=END)), None),
         (
             "paid_until",
@@ -249,6 +269,28 @@ def test_a_violation_that_comes_back_is_told_again_and_its_old_notice_is_superse
     assert told == ["conn-1:violation:wrong_vlan:vbr-1:2:partner", "conn-1:violation:wrong_vlan:vbr-1:4:partner"]
 
 
+def test_an_offer_that_is_taken_back_is_not_paid_for_unless_the_tenant_was_faster() -> None:
+    policy = replace(POLICY, partner_pays_at="created")
+    offered = after(partner_paid(acceptance="UnConfirmed"), terms=PARTNER_PAYS)
+    (pay,) = [one for one in effects_of(offered, policy) if one.kind == "pay_port"]
+    assert too_early(pay, offered, policy) is None
+    taken_back = replace(offered, withdrawn_at=NOW)
+    assert too_early(pay, taken_back, policy) == "withdrawn"
+    accepted = decide(taken_back, [partner_paid(1)], policy).connection
+    assert too_early(pay, accepted, policy) is None
+
+
+def test_a_violation_that_came_back_is_told_by_its_new_episode_alone() -> None:
+    wrong = after(running(), vbr_read(vlan_id=VLAN + 1))
+    first = effect("violation", wrong)
+    again = decide(wrong, [vbr_read(at(1)), vbr_read(at(2), vlan_id=VLAN + 1)], POLICY).connection
+    assert moot(first, wrong, POLICY) is None
+    assert moot(first, again, POLICY) == "superseded"
+    unheard_of = {"violation": "wrong_vlan:vbr-9", "episode": 1}
+    notice = Notice(key="k", kind="violation", connection_id="conn-1", party=Party.PARTNER, details=unheard_of)
+    assert moot(notice, again, POLICY) is None
+
+
 def test_what_was_told_of_a_port_is_moot_where_there_is_none() -> None:
     assert moot(effect("paid_until", after(running(end_time=END))), connection(), POLICY) == "superseded"
 
@@ -304,71 +346,6 @@ def test_only_an_offer_waits_for_its_time() -> None:
     known = after(port_read(tenant_uid=STRANGER))
     assert too_early(effect("create_port", known), known, POLICY) is None
     assert too_early(effect("violation", known), known, POLICY) is None
-
-
-COMMANDS_OF: list[tuple[Connection, dict[str, dict[str, Any]]]] = [
-    (connection(intended_at=None), {}),
-    (connection(), {"create_port": {}}),
-    (MOVING, {"convert_vbr": {}}),
-    (after(port_read()), {"create_port": {}, "read_port:created": {"port_id": "pc-1", "cause": "created"}}),
-    (after(port_read(), intended_at=None), {}),
-    (after(port_read(), intended_at=None, flow=Flow.MIGRATION, migration=MIGRATION), {}),
-    (after(running(), intended_at=None, flow=Flow.MIGRATION, migration=MIGRATION), {"attach_vbr": {}}),
-    (
-        after(running(), intended_at=None, requests=(CHANGE, CEASE)),
-        {"update_port:CR-1": {"cause": "CR-1"}, "settle_hold:CR-1": {"cause": "CR-1"}},
-    ),
-    (connection(withdrawn_at=NOW, intended_at=None), {}),
-    (connection(withdrawn_at=NOW), {"create_port": {}, "withdraw_port": {}, "release_hold": {}}),
-    (after(port_read(), withdrawn_at=NOW, intended_at=None), {"withdraw_port": {}}),
-    (after(running(), cease_recorded_at=NOW, intended_at=None), {}),
-    (
-        after(partner_paid(), cease_recorded_at=NOW, intended_at=None, origin=Origin.CONSOLE),
-        {"end_port": {}},
-    ),
-    (
-        after(running(), cease_recorded_at=NOW),
-        {
-            "create_port": {},
-            "read_port:created": {"port_id": "pc-1", "cause": "created"},
-            "release_hold": {},
-        },
-    ),
-    (after(port_read(), port_seen(at(1), acceptance="Deleted"), intended_at=None), {"release_hold": {}}),
-    (after(port_read(), port_seen(at(1), presence=Presence.NOT_FOUND), intended_at=None), {"release_hold": {}}),
-    (after(port_read(), port_seen(at(1), presence=Presence.NOT_LISTED), intended_at=None), {}),
-]
-
-
-@pytest.mark.parametrize(("known", "commands"), COMMANDS_OF)
-def test_what_is_to_be_done(known: Connection, commands: dict[str, dict[str, Any]]) -> None:
-    found = [one for one in effects_of(known, POLICY) if isinstance(one, Command)]
-    assert {one.key.removeprefix("conn-1:"): one.details for one in found} == commands
-    assert all(one.connection_id == "conn-1" and one.kind in one.key for one in found)
-
-
-@pytest.mark.parametrize(
-    ("pays_at", "terms", "origin", "accepted", "paid"),
-    [
-        ("accepted", PARTNER_PAYS, Origin.ORDER, False, False),
-        ("accepted", PARTNER_PAYS, Origin.ORDER, True, True),
-        ("created", PARTNER_PAYS, Origin.ORDER, False, True),
-        ("created", PARTNER_PAYS, Origin.CONSOLE, True, False),
-        ("created", connection().terms, Origin.ORDER, True, False),
-    ],
-)
-def test_the_partner_pays_for_what_was_ordered_of_him_when_policy_says_so(
-    pays_at: str, terms: Terms, origin: Origin, accepted: bool, paid: bool
-) -> None:
-    """Ruling 1."""
-    policy = replace(POLICY, partner_pays_at=pays_at)
-    seen = port_read(order_mode=str(terms.order_mode), acceptance="Confirmed" if accepted else "UnConfirmed")
-    known = after(seen, terms=terms, origin=origin)
-    found = [one for one in effects_of(known, policy) if one.kind == "pay_port"]
-    assert bool(found) is paid
-    assert all(isinstance(one, Command) and moot(one, known, policy) is None for one in found)
-    enabled = decide(known, [running(1, order_mode=str(terms.order_mode))], policy).connection
-    assert all(moot(one, enabled, policy) == "already_paid" for one in found)
 
 
 def test_active_waits_until_the_vbr_was_seen_up() -> None:

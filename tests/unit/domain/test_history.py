@@ -97,6 +97,7 @@ def test_what_is_of_the_settled_instant_is_not_past_yet() -> None:
     settled = history.settle(at(2))
     assert [entry.at for entry in settled.entries] == [at(0), at(1), at(2), at(3)]
     assert settled.settle(at(2)) is settled
+    assert history.settle(at(0)) is history
     assert [entry.at for entry in settled.settle(at(4)).entries] == [at(0), at(3)]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from crossport.adapters.configuration.policies import price_list_of
 from crossport.adapters.configuration.values import (
@@ -22,6 +24,7 @@ from crossport.adapters.configuration.values import (
     RoleArn,
     Site,
     Spec,
+    Start,
     VlanRange,
     Zone,
 )
@@ -61,8 +64,8 @@ class PartnerSettings(_Part):
     contacts: tuple[ContactSettings, ...] = ()
 
 
-class PriceListSettings(_Part):
-    """What the partner charges tenants for partner-paid ports; amounts are decimal strings in ``currency``."""
+class PriceVersionSettings(_Part):
+    """One version of a price list; amounts are decimal strings in ``currency``."""
 
     name: Line
     version: Line
@@ -71,6 +74,29 @@ class PriceListSettings(_Part):
     port_month: dict[Literal["mainland", "outside", "riyadh"], dict[Spec, Amount]]
     #: Region to the price of 1 GB (2^30 bytes) of outbound data transfer.
     outbound_gb: dict[Region, Amount] = Field(default_factory=dict)
+    #: From when on it prices what begins; a day begins at 00:00 UTC+8, as billing periods do. None: since ever.
+    effective_from: Start | None = None
+
+
+class PriceListSettings(PriceVersionSettings):
+    """What the partner charges tenants for partner-paid ports: the newest version, and all before it."""
+
+    #: Oldest first; what has been in force stays here for good.
+    earlier: tuple[PriceVersionSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _ascending(self) -> PriceListSettings:
+        versions = (*self.earlier, self)
+        repeated = [name for name, count in Counter(each.version for each in versions).items() if count > 1]
+        if repeated:
+            raise ValueError(f"version {', '.join(repeated)} is there more than once")
+        for before, after in pairwise(versions):
+            start, previous = after.effective_from, before.effective_from
+            if start is None or (previous is not None and start <= previous):
+                raise ValueError(
+                    f"version {after.version} needs an effective_from later than that of version {before.version}"
+                )
+        return self
 
     def price_list(self) -> PriceList:
         """The domain's price list."""
@@ -104,6 +130,8 @@ class PolicySettings(_Part):
     hold_lifetime: Count = Field(default=30, ge=1, le=366)
     #: Days.
     cool_down: Count = Field(default=7, ge=0, le=366)
+    #: Days.
+    group_deadline: Count = Field(default=7, ge=1, le=366)
     #: Seconds.
     longest_wait: Count = Field(default=3_600, ge=60, le=86_400)
     #: How often a record may end as ``retry`` before it becomes a dead letter.

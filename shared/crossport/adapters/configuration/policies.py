@@ -7,7 +7,7 @@ taken as it is, without pydantic. Only one that is not complete in this release'
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,11 +23,12 @@ _ACCOUNT = frozenset(
      "circuits"}
 )  # fmt: skip
 _CONTACT = frozenset({"name", "email", "language", "zone"})
-_PRICES = frozenset({"name", "version", "currency", "port_month", "outbound_gb"})
+_VERSION = frozenset({"name", "version", "effective_from", "currency", "port_month", "outbound_gb"})
+_PRICES = _VERSION | {"earlier"}
 _POLICY = frozenset(
     {"specs", "approved_above_1g", "vlan_pool", "vlan_zero_is_exclusive", "order_modes", "push_after", "confirm_uid",
      "partner_pays_at", "pay_months", "pay_auto_renew", "consistency_window", "settlement_age", "offer_lifetime",
-     "hold_lifetime", "cool_down", "longest_wait", "max_attempts"}
+     "hold_lifetime", "cool_down", "group_deadline", "longest_wait", "max_attempts"}
 )  # fmt: skip
 
 
@@ -53,6 +54,10 @@ class ConfiguredPolicies:
     def regions(self, account_id: str) -> tuple[str, ...]:
         """The account's regions. Raises KeyError for an account that is not ours."""
         return tuple(self._accounts[account_id]["regions"])
+
+    def circuits(self, account_id: str) -> tuple[str, ...]:
+        """Ids of the account's circuits. Raises KeyError like ``of``."""
+        return tuple(circuit["circuit_id"] for circuit in self._accounts[account_id]["circuits"])
 
     def role_arn(self, account_id: str) -> str:
         """The role to assume in the account, "" for the function's own. Raises KeyError like ``of``."""
@@ -82,7 +87,7 @@ def _is_complete_account(account: Any) -> bool:
     return (
         _has(account["policy"], _POLICY)
         and _has(account["contact"], _CONTACT)
-        and (prices is None or _has(prices, _PRICES))
+        and (prices is None or (_has(prices, _PRICES) and all(_has(each, _VERSION) for each in prices["earlier"])))
     )
 
 
@@ -118,6 +123,7 @@ def policy_of(account: Mapping[str, Any]) -> Policy:
         offer_lifetime=timedelta(days=chosen["offer_lifetime"]),
         hold_lifetime=timedelta(days=chosen["hold_lifetime"]),
         cool_down=timedelta(days=chosen["cool_down"]),
+        group_deadline=timedelta(days=chosen["group_deadline"]),
         longest_wait=timedelta(seconds=chosen["longest_wait"]),
         max_attempts=chosen["max_attempts"],
         partner_price_list=None if prices is None else price_list_of(prices),
@@ -125,13 +131,16 @@ def policy_of(account: Mapping[str, Any]) -> Policy:
 
 
 def price_list_of(prices: Mapping[str, Any]) -> PriceList:
-    """The price list of a complete document."""
+    """The price list of a complete document, or one of its earlier versions."""
+    start = prices["effective_from"]
     return PriceList(
         name=prices["name"],
         version=prices["version"],
         currency=prices["currency"],
         port_month={zone: _amounts(months) for zone, months in prices["port_month"].items()},
         outbound_gb=_amounts(prices["outbound_gb"]),
+        effective_from=None if start is None else datetime.fromisoformat(start),
+        earlier=tuple(price_list_of(version) for version in prices.get("earlier", ())),
     )
 
 

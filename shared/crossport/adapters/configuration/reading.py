@@ -26,9 +26,9 @@ class ConfigurationError(CrossportError):
 
     code: ClassVar[str] = "configuration_invalid"
 
-    def __init__(self, problems: Iterable[str]) -> None:
+    def __init__(self, problems: Iterable[str], **fields: object) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(self.problems), problems=self.problems)
+        super().__init__("; ".join(self.problems), problems=self.problems, **fields)
 
 
 def load_configuration(path: Path) -> Configuration:

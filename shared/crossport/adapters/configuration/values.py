@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from crossport.domain.billing import BILLING_ZONE
 from crossport.domain.circuit import MAX_VLAN_ID
 from crossport.domain.specs import MBPS
 
@@ -25,6 +26,21 @@ def _not_a_number(value: Any) -> Any:
     if isinstance(value, int | float):
         raise ValueError("write a date as YYYY-MM-DD")  # noqa: TRY004 - pydantic wants ValueError
     return value
+
+
+def _start(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value) if len(value) == len("YYYY-MM-DD") else datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is neither YYYY-MM-DD nor a time with its offset") from None
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("a time needs its offset, such as 2027-01-01T00:00:00+08:00")
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=BILLING_ZONE)
+    raise ValueError("write a day as YYYY-MM-DD")
 
 
 def _known_spec(value: str) -> str:
@@ -84,6 +100,8 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 Spec = Annotated[str, _Quoted, AfterValidator(_known_spec)]
 #: Money, written as text: YAML would read 0.1 as a binary fraction.
 Amount = Annotated[Decimal, _Quoted, Field(ge=0, max_digits=18, decimal_places=8)]
+#: When something begins: an aware time, or a day, which begins at 00:00 UTC+8.
+Start = Annotated[datetime, BeforeValidator(_start)]
 Day = Annotated[date, BeforeValidator(_not_a_number)]
 #: A whole number; no text, no boolean.
 Count = Annotated[int, Field(strict=True)]

@@ -125,7 +125,8 @@ class _Writer:
 
     def _prices(self) -> dict[str, Any]:
         connection, policy = self.context.connection, self.context.policy
-        published, own = policy.price_list, policy.partner_price_list
+        published, own = policy.price_list.at(self.context.at), policy.partner_price_list
+        own = own.at(self.context.at) if own is not None else None
         listed = published.port(connection.region, connection.spec)
         charged = own.port(connection.region, connection.spec) if own is not None else None
         return {
@@ -174,7 +175,7 @@ class _Writer:
                 if request.vlan_id == wanted_vlan:
                     old_vlan, forced = vlan_id, request.forced
                 vlan_id = request.vlan_id
-        published = self.context.policy.price_list
+        published = self.context.policy.price_list.at(self.context.at)
         listed = published.port(connection.region, str(wanted_spec or ""))
         return {
             "old_spec": spec_text(old_spec, self.language),

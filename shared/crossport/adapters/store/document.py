@@ -27,7 +27,7 @@ TIME_FIELDS = frozenset({"enabled_time", "end_time"})
 _SOURCES = tuple(Source)
 _ORDER_MODES = {str(mode): mode for mode in OrderMode}
 _TEXTS = ("client_order_id", "contract_number", "purchase_order", "customer_reference", "tenant_region", "group_id")
-_TIMES = ("intended_at", "withdrawn_at", "cease_recorded_at", "attested_at")
+_TIMES = ("intended_at", "withdrawn_at", "cease_recorded_at", "attested_at", "group_ready_at")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _parse_time = datetime.fromisoformat
 

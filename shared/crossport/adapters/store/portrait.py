@@ -48,6 +48,7 @@ def portrait(connection: Connection) -> dict[str, Any]:
         "group_id": connection.group_id,
         "refusals": [_refusal(refusal) for refusal in connection.refusals],
         "failure": None if connection.failure is None else _refusal(connection.failure),
+        "group_ready_at": utc(connection.group_ready_at),
         "intended_at": utc(connection.intended_at),
         "withdrawn_at": utc(connection.withdrawn_at),
         "cease_recorded_at": utc(connection.cease_recorded_at),

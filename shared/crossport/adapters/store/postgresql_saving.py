@@ -15,6 +15,7 @@ from crossport.adapters.store.postgresql_engine import Statement, statement_of
 from crossport.adapters.store.queries import parts_of
 from crossport.adapters.store.rows import (
     circuit_columns,
+    cleared_columns,
     completion_columns,
     connection_columns,
     finding_columns,
@@ -33,7 +34,10 @@ from crossport.application.routing import routes_of
 LOST, REPEATED, UNHELD = "CP001", "CP002", "CP003"
 
 #: The lists that a save may have, in the order of their parts.
-_LISTS = ("completions", "inputs", "releases", "holds", "records", "outbox", "wakes", "findings", "routes", "folded")
+_LISTS = (
+    "completions", "inputs", "releases", "holds", "records", "outbox", "wakes", "cleared", "findings", "routes",
+    "folded",
+)  # fmt: skip
 _PART = {"completions": "completion", "releases": "release", "holds": "hold"}
 _CHECKED = frozenset({"completions", "inputs", "releases"})
 
@@ -148,6 +152,7 @@ def _lists_of(save: Save) -> Iterable[tuple[str, Iterable[dict[str, Any]]]]:
     yield "holds", [] if save.hold is None else [hold_columns(save.hold, at)]
     yield "records", (record_columns(record, connection, at) for record in save.records)
     yield "outbox", (outbox_columns(row, at) for row in save.outbox)
+    yield "cleared", (cleared_columns(each, connection_id, at) for each in save.cleared)
     if save.wakes and save.version is not None:
         yield "wakes", [{"own": save.completion.key if save.completion is not None else "", "at": stamp(at)}]
     # The first of a kind stays, as when they are written one after the other.

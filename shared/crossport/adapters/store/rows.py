@@ -56,6 +56,7 @@ def connection_columns(save: Save) -> dict[str, Any]:
         "order_mode": connection.order_mode,
         "flow": connection.flow,
         "origin": connection.origin,
+        "group_id": connection.group_id,
         "phase": save.phase,
         "violations": _encode([evidence(violation) for violation in save.violations]),
         "document": document.dump(connection),
@@ -125,6 +126,12 @@ def completion_columns(completion: Completion, at: datetime) -> dict[str, Any]:
         "seen": completion.seen if completion.seen is not None else _NEVER,
         "at": stamp(at),
     }
+
+
+def cleared_columns(cleared: tuple[str, str], connection_id: str, at: datetime) -> dict[str, Any]:
+    """A finding (code, subject) of the connection that is settled, as parameters."""
+    code, subject = cleared
+    return {"key": f"{connection_id}:{code}:{subject}", "at": stamp(at)}
 
 
 def finding_columns(finding: Finding, connection_id: str, at: datetime) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from crossport.adapters.store.engine import SqliteEngine, Undone
 from crossport.adapters.store.rows import (
     circuit_columns,
+    cleared_columns,
     completion_columns,
     connection_columns,
     finding_columns,
@@ -110,9 +111,16 @@ def _append(engine: SqliteEngine, save: Save) -> None:
     if save.wakes and save.version is not None:
         own = save.completion.key if save.completion is not None else ""
         engine.write("wake_outbox", {"connection_id": connection_id, "own": own, "at": stamp(save.at)})
-    for finding in save.findings:
-        engine.write("insert_finding", finding_columns(finding, connection_id, save.at))
+    _findings(engine, save)
     for route in routes_of(connection):
         engine.write("insert_route", {"route": route, "connection_id": connection_id})
     for key in save.folded:
         engine.write("delete_unrouted", {"key": key})
+
+
+def _findings(engine: SqliteEngine, save: Save) -> None:
+    connection_id = save.connection.connection_id
+    for settled in save.cleared:
+        engine.write("clear_finding", cleared_columns(settled, connection_id, save.at))
+    for finding in save.findings:
+        engine.write("insert_finding", finding_columns(finding, connection_id, save.at))

@@ -37,6 +37,7 @@ from crossport.application.ports import (
     Unrouted,
 )
 from crossport.domain.circuit import Circuit
+from crossport.domain.groups import Sibling
 from crossport.domain.orders import Tenant
 
 #: The lease of the ledger's one sealer.
@@ -117,7 +118,14 @@ class SqlStore(Administration, ABC):
         return None if row is None else Stored(connection=document.load(row[1]), version=row[0])
 
     def load_order(
-        self, *, connection_id: str, account_id: str, circuit_id: str, tenant_uid: str, keys: Collection[str] = ()
+        self,
+        *,
+        connection_id: str,
+        account_id: str,
+        circuit_id: str,
+        tenant_uid: str,
+        group_id: str = "",
+        keys: Collection[str] = (),
     ) -> OrderContext:
         """See ``Store.load_order``: one statement, so all of it is of one moment."""
         rows = self._engine.rows(
@@ -127,6 +135,7 @@ class SqlStore(Administration, ABC):
                 "account_id": account_id,
                 "circuit_id": circuit_id,
                 "tenant_uid": tenant_uid,
+                "group_id": group_id,
                 "keys": self._engine.texts(keys),
             },
         )
@@ -142,6 +151,11 @@ class SqlStore(Administration, ABC):
             contracts=tuple(sorted(contracts, key=lambda contract: (contract.valid_from, contract.number))),
             connection=next(iter(_connections(rows).values()), None),
             holds=tuple(sorted(holds, key=lambda hold: hold.vlan_id)),
+            siblings=tuple(
+                Sibling(connection=document.load(text), access_point=access_point)
+                for what, access_point, _, _, text in sorted(rows, key=lambda row: str(row[2]))
+                if what == "sibling"
+            ),
             inbox={key: text for what, key, _, _, text in rows if what == "inbox"},
         )
 

@@ -36,6 +36,7 @@ _AUDIT = (
 )  # fmt: skip
 _FINDING = ("key", "connection_id", "code", "subject", "details", "at", "cleared_at")
 _HOLD = ("circuit_id", "vlan_id", "mbps", "held_at", "released_at")
+_MEMBER = ("connection_id", "phase", "circuit_id", "access_point", "port_id")
 _VLAN = (*_HOLD, "connection_id", "phase", "port_id", "tenant_uid", "tenant")
 
 #: What the command that gives a hold back waits for, while a cool-down runs.
@@ -77,7 +78,11 @@ class Views:
         return [_connection(row) for row in rows]
 
     def connection(self, connection_id: str) -> Row | None:
-        """One connection with ``facts``, ``audit``, ``records``, ``outbox``, ``findings`` and ``holds``, or None."""
+        """One connection with facts, audit, records, outbox, findings, holds and group, or None.
+
+        ``group`` are the other connections of its redundancy group: connection_id, phase, circuit_id, access_point and
+        port_id; refused orders are not among them.
+        """
         row = self._engine.row("view_connection", {"connection_id": connection_id})
         if row is None:
             return None
@@ -91,6 +96,7 @@ class Views:
             "outbox": [_outbox(each, receipts) for each in self._engine.rows("view_outbox", of)],
             "findings": [_finding(each) for each in self._engine.rows("view_findings", of)],
             "holds": [_named(_HOLD, each) for each in self._engine.rows("view_holds_of", of)],
+            "group": [_named(_MEMBER, each) for each in self._engine.rows("view_group_of", of)],
         }
 
     def ledger(self, connection_id: str | None = None, limit: int = DEFAULT_LIMIT) -> list[Row]:

@@ -13,7 +13,7 @@ from crossport.adapters.credentials import Credentials
 from crossport.adapters.vpc import answers, sdk, vbr_answers
 from crossport.adapters.vpc.failures import DRY_RUN_PASSED, PORT_GONE, VBR_GONE, bad_answer, translate
 from crossport.application.errors import CloudCallError
-from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, Read, VbrRead
+from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, PortPage, Read, VbrRead
 from crossport.domain.rights import partner_may_call
 from crossport.domain.vocabulary import Acceptance
 
@@ -257,25 +257,40 @@ class VpcCloud:
         newest = max(live, key=lambda item: (item.creation_time or "", item.physical_connection_id), default=None)
         return Read(date=date, port=None if newest is None else newest.observed(date))
 
+    def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
+        """ListVirtualPhysicalConnections of one circuit, 100 ports a page, to the end.
+
+        What the list shows is compared again, so that a filter which the cloud ignores cannot hand us the ports of
+        another circuit. Raises CloudCallError from the iterator.
+        """
+        place, started = _Place(account_id, region), None
+        for date, page in self._port_pages(place, physical_connection_id=circuit_id):
+            started = date if started is None else started
+            items = page.virtual_physical_connections
+            ports = (item.observed(date) for item in items if item.parent_physical_connection_id == circuit_id)
+            yield PortPage(started=started, ports=tuple(ports), total=page.total_count)
+
     def _ports(self, place: _Place, **filters: Any) -> tuple[datetime, list[answers.PortItem]]:
         """All ports that match, with the first page's date. An incomplete list raises: absence must be certain."""
+        pages = list(self._port_pages(place, **filters))
+        return pages[0][0], [item for _, page in pages for item in page.virtual_physical_connections]
+
+    def _port_pages(self, place: _Place, **filters: Any) -> Iterator[tuple[datetime, answers.PortPage]]:
+        """The pages of a list to its end, at least one. Raises CloudCallError when it does not end as it says."""
         action = "list_virtual_physical_connections"
-        items: list[answers.PortItem] = []
-        started: datetime | None = None
-        token: str | None = None
+        shown, token = 0, None
         while True:
             parameters = {"region_id": place.region, "max_results": _PORTS_A_PAGE, "next_token": token, **filters}
             date, page = self._read(place, action, parameters, answers.PortPage)
-            started = date if started is None else started
-            items += page.virtual_physical_connections
+            shown += len(page.virtual_physical_connections)
+            yield date, page
             if not page.next_token:
                 break
             if page.next_token == token or not page.virtual_physical_connections:
                 raise bad_answer(_documented(action), "the list does not end", write=False)
             token = page.next_token
-        if len(items) < page.total_count:
+        if shown < page.total_count:
             raise bad_answer(_documented(action), "the list is shorter than its TotalCount", write=False)
-        return started, items
 
     def _vbrs(self, place: _Place, connection_id: str, **filters: Any) -> Iterator[answers.VbrItem]:
         action = "describe_virtual_border_routers_for_physical_connection"

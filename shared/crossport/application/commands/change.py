@@ -1,4 +1,4 @@
-"""Change a port's spec or VLAN ID, and give back what the change has made free."""
+"""Change a port's spec or VLAN ID, hold what a port uses, and give back what has become free."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def settle_hold(desk: Desk, task: Task) -> Done:
                 return desk.wait_for(task, "waiting:payment")
         elif connection.vlan_id != request.vlan_id:
             return desk.wait_for(task, "waiting:port")
-        holds = _holds(desk, connection)
+        holds = desk.holds(connection)
         if not holds:
             # An adopted port whose VLAN ID another connection holds: nothing is ours to move.
             return desk.done(leased, "nothing_held")
@@ -86,13 +86,35 @@ def settle_hold(desk: Desk, task: Task) -> Done:
     return desk.wait(leased, "contended")
 
 
-def _holds(desk: Desk, connection: Connection) -> tuple[Hold, ...]:
-    return desk.store.load_order(
-        connection_id=connection.connection_id,
-        account_id=connection.account_id,
-        circuit_id=connection.circuit_id,
-        tenant_uid=connection.tenant_uid,
-    ).holds
+def claim_hold(desk: Desk, task: Task) -> Done:
+    """Hold the VLAN ID of an adopted port once the connection that held it has given it back.
+
+    It keeps waiting for as long as the port lives: an order could otherwise be sold what the port uses.
+    """
+    leased = task.leased
+    for _ in range(MAX_ROUNDS):
+        stored = desk.store.get(task.connection.connection_id)
+        circuit = desk.store.circuit(task.connection.circuit_id)
+        if stored is None or circuit is None:
+            return desk.failed(leased, "no_connection")
+        connection = stored.connection
+        if desk.holds(connection):
+            return desk.done(leased, "held_already")
+        if circuit.holds(connection.vlan_id):
+            return desk.wait_for(task, "waiting:vlan_id")
+        hold = Hold(
+            circuit_id=circuit.circuit_id,
+            vlan_id=connection.vlan_id,
+            mbps=MBPS.get(connection.spec, 0),
+            connection_id=connection.connection_id,
+        )
+        decision = conclude(connection, connection, task.policy)
+        ending = completion(leased, OutboxState.DONE)
+        after = circuit.hold(hold.vlan_id, hold.mbps)
+        cleared = (("vlan_clash", connection.port_id or ""),)
+        if desk.saved(stored, decision, ending, hold=hold, circuit=after, cleared=cleared):
+            return ending, True
+    return desk.wait(leased, "contended")
 
 
 def _saved(desk: Desk, task: Task, stored: Stored, holds: tuple[Hold, ...]) -> bool:

@@ -13,8 +13,6 @@ from crossport.application.ports import CloudFailure, Completion, CreatePort, Le
 from crossport.domain.connection import Connection, Refusal
 from crossport.domain.decide import conclude
 from crossport.domain.observation import PortObservation
-from crossport.domain.orders import Hold
-from crossport.domain.specs import MBPS
 from crossport.domain.vocabulary import Acceptance, Presence, Source
 
 #: How the reason of an outbox row begins after a call that may have happened.
@@ -94,22 +92,23 @@ def provisioning_failed(desk: Desk, leased: LeasedRow, failure: Refusal, ending:
     """The cloud refused for good: the connection has failed and gives its hold back."""
     for _ in range(MAX_ROUNDS):
         stored = desk.store.get(leased.row.connection_id or "")
-        if stored is None or stored.connection.port is not None:
+        if stored is None or stored.connection.port is not None or stored.connection.failure is not None:
             return ending, False
         connection = stored.connection
-        circuit = desk.store.circuit(connection.circuit_id)
-        if circuit is None:
-            return ending, False
-        policy = desk.policies.of(connection.account_id)
-        decision = conclude(connection, replace(connection, failure=failure), policy)
-        hold = Hold(
-            circuit_id=circuit.circuit_id,
-            vlan_id=connection.terms.vlan_id,
-            mbps=MBPS.get(connection.terms.spec, 0),
+        # In one statement: a withdrawal may have given the hold back while this worker was held up.
+        context = desk.store.load_order(
             connection_id=connection.connection_id,
+            account_id=connection.account_id,
+            circuit_id=connection.circuit_id,
+            tenant_uid=connection.tenant_uid,
         )
-        after = circuit.release(hold.vlan_id, hold.mbps)
-        if desk.saved(stored, decision, ending, release=(hold,), circuit=after):
+        if context.circuit is None:
+            return ending, False
+        policy, after = desk.policies.of(connection.account_id), context.circuit
+        decision = conclude(connection, replace(connection, failure=failure), policy)
+        for hold in context.holds:
+            after = after.release(hold.vlan_id, hold.mbps)
+        if desk.saved(stored, decision, ending, release=context.holds, circuit=after):
             return ending, True
     # Given up now, the row would leave the connection provisioning and its hold taken for ever.
     return desk.wait(leased, "contended")

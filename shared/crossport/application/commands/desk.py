@@ -110,6 +110,15 @@ class Desk:
         )
         return read, (*shifted(read, task.policy), *absent(read, connection, task.policy))
 
+    def holds(self, connection: Connection) -> tuple[Hold, ...]:
+        """The connection's live holds on its circuit."""
+        return self.store.load_order(
+            connection_id=connection.connection_id,
+            account_id=connection.account_id,
+            circuit_id=connection.circuit_id,
+            tenant_uid=connection.tenant_uid,
+        ).holds
+
     def observed(
         self,
         leased: LeasedRow,
@@ -148,10 +157,12 @@ class Desk:
         release: tuple[Hold, ...] = (),
         hold: Hold | None = None,
         circuit: Circuit | None = None,
+        findings: tuple[Finding, ...] = (),
+        cleared: tuple[tuple[str, str], ...] = (),
     ) -> bool:
         """Save one decision with the completion; False when it was lost to another writer."""
         save = save_of(
-            [decision],
+            [replace(decision, findings=(*decision.findings, *findings))],
             version=stored.version,
             at=self.clock.now(),
             folded=folded,
@@ -160,6 +171,7 @@ class Desk:
             release=release,
             hold=hold,
             circuit=circuit,
+            cleared=cleared,
         )
         return self.store.save([save])[0] is SaveOutcome.SAVED
 

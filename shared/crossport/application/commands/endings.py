@@ -79,19 +79,14 @@ def release_hold(desk: Desk, task: Task) -> Done:
         if until is not None and desk.clock.now() < until:
             return desk.wait(leased, "cool_down", until)
         circuit = desk.store.circuit(connection.circuit_id)
-        holds = desk.store.load_order(
-            connection_id=connection.connection_id,
-            account_id=connection.account_id,
-            circuit_id=connection.circuit_id,
-            tenant_uid=connection.tenant_uid,
-        ).holds
+        holds = desk.holds(connection)
         if circuit is None or not holds:
             return desk.done(leased, "nothing_held")
         for hold in holds:
             circuit = circuit.release(hold.vlan_id, hold.mbps)
         decision = conclude(connection, connection, task.policy)
         ending = completion(leased, OutboxState.DONE)
-        if desk.saved(stored, decision, ending, release=tuple(holds), circuit=circuit):
+        if desk.saved(stored, decision, ending, release=holds, circuit=circuit):
             return ending, True
     return desk.wait(leased, "contended")
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from crossport.application.adopt import Adopter, AdoptionOutcome
 from crossport.application.commands.desk import LONGEST_LOOK, TICK, Desk, Done, absent, completion, shifted
-from crossport.application.commit import MAX_ROUNDS, save_of
-from crossport.application.ports import Completion, LeasedRow, OutboxState, Read, SaveOutcome, Stored
+from crossport.application.ports import Completion, LeasedRow, OutboxState, Read, Stored
 from crossport.application.routing import port_route
-from crossport.domain.adoption import decide_adoption
-from crossport.domain.decide import decide
-from crossport.domain.observation import PortObservation
 from crossport.domain.policy import Policy
-from crossport.domain.vocabulary import Acceptance
+from crossport.domain.vocabulary import Acceptance, Origin
 
 
 def read_port(desk: Desk, leased: LeasedRow) -> Done:
@@ -53,40 +50,26 @@ def _settled(desk: Desk, leased: LeasedRow, read: Read, known: Stored | None, po
 
 
 def _adopt(desk: Desk, leased: LeasedRow, read: Read, policy: Policy, ending: Completion) -> Done:
-    """A port without a connection: ours to adopt when it is on one of our circuits (ruling 2)."""
-    port = shifted(read, policy)[0]
-    if not isinstance(port, PortObservation):
-        raise TypeError("the first observation of a read is the port's")
-    for _ in range(MAX_ROUNDS):
-        circuit = desk.store.circuit(port.circuit_id or "")
-        if circuit is None or circuit.account_id != policy.account_id:
+    """A port without a connection: ours to adopt when it is on one of our circuits (ruling 2).
+
+    While another connection holds its VLAN ID it waits its turn, then is adopted without a hold.
+    """
+    adopter = Adopter(
+        store=desk.store,
+        clock=desk.clock,
+        policy=policy,
+        origin=Origin(str(leased.row.payload.get("origin", Origin.CONSOLE))),
+        force=leased.attempts >= policy.max_attempts,
+    )
+    found = adopter.adopt(read, completion=replace(ending, reason=ending.reason or "adopted"))
+    match found.outcome:
+        case AdoptionOutcome.ADOPTED:
+            return ending, True
+        case AdoptionOutcome.NOT_OURS:
             return desk.dropped(leased, "not_our_port")
-        loaded = desk.store.load(routes=[port_route(port.port_id)])
-        if loaded.connections:
-            (stored,) = loaded.connections.values()
-            return desk.observed(leased, stored.connection, shifted(read, policy), ending)
-        context = desk.store.load_order(
-            connection_id="",
-            account_id=circuit.account_id,
-            circuit_id=circuit.circuit_id,
-            tenant_uid=port.tenant_uid or "",
-        )
-        adoption = decide_adoption(port, circuit, context.tenant, context.contracts, policy)
-        if adoption.hold is None and leased.attempts < policy.max_attempts:
-            # Another connection holds its VLAN ID. It may be that connection's own port, whose create call lost its
-            # answer: that one must find it first, or one port would get two connections.
+        case AdoptionOutcome.VLAN_HELD:
             pause = LONGEST_LOOK * leased.attempts
             return completion(leased, OutboxState.DUE, "vlan_held", desk.clock.now() + pause), False
-        rest = (*(u.observation for u in loaded.unrouted), *shifted(read, policy)[1:])
-        save = save_of(
-            [adoption.decision, decide(adoption.decision.connection, rest, policy)],
-            version=None,
-            at=desk.clock.now(),
-            hold=adoption.hold,
-            circuit=adoption.circuit if adoption.hold else None,
-            folded=tuple(u.key for u in loaded.unrouted),
-            completion=replace(ending, reason=ending.reason or "adopted"),
-        )
-        if desk.store.save([save])[0] is SaveOutcome.SAVED:
-            return ending, True
+    if found.stored is not None:
+        return desk.observed(leased, found.stored.connection, shifted(read, policy), ending)
     return completion(leased, OutboxState.DUE, "contended", desk.clock.now() + TICK), False

@@ -5,6 +5,7 @@ from crossport.application.ports.cloud import (
     Cloud,
     CloudFailure,
     CreatePort,
+    PortPage,
     Read,
     VbrRead,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "OutboxRow",
     "OutboxState",
     "Policies",
+    "PortPage",
     "Queue",
     "Read",
     "Save",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -55,6 +56,17 @@ class VbrRead:
     configuration: str = ""
     #: The bandwidth cap in Mbit/s; None when the VBR has none.
     bandwidth_mbps: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortPage:
+    """One page of the ports of a circuit. The ports are stamped with this page's own Date, window not taken off."""
+
+    #: The Date of the *first* page: what a complete listing does not hold was not there then.
+    started: datetime
+    ports: tuple[PortObservation, ...]
+    #: How many ports the cloud says that the whole listing has.
+    total: int
 
 
 class CloudFailure(StrEnum):
@@ -137,4 +149,13 @@ class Cloud(Protocol):
 
     def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
         """The live port on this circuit with this VLAN ID and tenant, if there is one: did our create call happen?"""
+        ...
+
+    def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
+        """Every port of a circuit, a page at a time and in no promised order, so that memory stays constant.
+
+        The listing is complete when the iterator has ended by itself. A page that fails or is missing raises
+        ``CloudCallError`` from the iterator: what was listed until then is true, and of all else nothing is known,
+        least of all that it is gone (rule 20). A port may come twice when the list moves under the reader.
+        """
         ...

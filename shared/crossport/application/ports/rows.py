@@ -11,6 +11,7 @@ from typing import Any
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
 from crossport.domain.decide import Finding
+from crossport.domain.groups import Sibling
 from crossport.domain.ledger import BillingRecord
 from crossport.domain.observation import Observation
 from crossport.domain.orders import Contract, Hold, Tenant
@@ -143,6 +144,8 @@ class OrderContext:
     connection: Stored | None
     #: The connection's live holds on the circuit, by VLAN ID.
     holds: tuple[Hold, ...] = ()
+    #: The other connections of the redundancy group that was asked for, by their ids; refused orders among them.
+    siblings: tuple[Sibling, ...] = ()
     #: Inbox key to payload digest, of the keys asked for.
     inbox: Mapping[str, str]
 
@@ -165,6 +168,9 @@ class Save:
     outbox: tuple[OutboxRow, ...] = ()
     records: tuple[BillingRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
+    #: (code, subject) of the connection's findings that are settled now; those that are not open are skipped.
+    #: Never one of ``findings``.
+    cleared: tuple[tuple[str, str], ...] = ()
     hold: Hold | None = None
     #: Live holds to give back: their rows stay, as history, with the time of the release.
     release: tuple[Hold, ...] = ()

@@ -36,9 +36,19 @@ class Store(Protocol):
         ...
 
     def load_order(
-        self, *, connection_id: str, account_id: str, circuit_id: str, tenant_uid: str, keys: Collection[str] = ()
+        self,
+        *,
+        connection_id: str,
+        account_id: str,
+        circuit_id: str,
+        tenant_uid: str,
+        group_id: str = "",
+        keys: Collection[str] = (),
     ) -> OrderContext:
-        """What an order or an adoption is decided on, in one round trip, no lock."""
+        """What an order or an adoption is decided on, in one round trip, no lock.
+
+        ``group_id`` "" loads no siblings.
+        """
         ...
 
     def save(self, saves: Sequence[Save]) -> Sequence[SaveOutcome]:

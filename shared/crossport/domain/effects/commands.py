@@ -22,6 +22,8 @@ def commands_of(connection: Connection, policy: Policy) -> Iterator[Command]:
     yield from _provisioning(connection, policy)
     yield from _changes(connection)
     yield from _endings(connection)
+    if connection.group_id and not connection.refusals:
+        yield from _of_group(connection)
 
 
 def _provisioning(connection: Connection, policy: Policy) -> Iterator[Command]:
@@ -58,11 +60,25 @@ def _endings(connection: Connection) -> Iterator[Command]:
         yield _command(connection, "withdraw_port")
     if connection.cease_recorded_at is not None and connection.order_mode == OrderMode.PARTNER_PAYS:
         yield _command(connection, "end_port")
-    port = connection.port
     ended = connection.withdrawn_at is not None or connection.cease_recorded_at is not None
-    missed = port is not None and (port.deleted or Presence.NOT_FOUND in port.presence.values())
-    if (connection.intended_at is not None and ended) or missed:
+    if (connection.intended_at is not None and ended) or _missed(connection):
         yield _command(connection, "release_hold")
+
+
+def _of_group(connection: Connection) -> Iterator[Command]:
+    """The group is joined once, and looked at whenever a member of it comes or goes (ruling 17)."""
+    yield _command(connection, "join_group")
+    if connection.port is not None:
+        yield _command(connection, "check_group", cause="port")
+    if connection.cease_recorded_at is not None:
+        yield _command(connection, "check_group", cause="ceased")
+    if connection.failure is not None or connection.withdrawn_at is not None or _missed(connection):
+        yield _command(connection, "check_group", cause="ended")
+
+
+def _missed(connection: Connection) -> bool:
+    port = connection.port
+    return port is not None and (port.deleted or Presence.NOT_FOUND in port.presence.values())
 
 
 def gates(policy: Policy) -> frozenset[MilestoneName]:
@@ -71,7 +87,12 @@ def gates(policy: Policy) -> frozenset[MilestoneName]:
 
 
 def ready_to_push(connection: Connection, policy: Policy) -> bool:
-    """Whether the create call may be intended now: every milestone that gates it is reached."""
+    """Whether the create call may be intended now: every milestone that gates it is reached, and the sibling is there.
+
+    Of a redundancy group both orders are valid before either port is made (ruling 17).
+    """
+    if connection.group_id and connection.group_ready_at is None:
+        return False
     return all(connection.milestone(name) is not None for name in gates(policy))
 
 

@@ -20,7 +20,7 @@ from crossport.domain.effects.episodes import (
     vbr_return_episodes,
     violation_episodes,
 )
-from crossport.domain.effects.kinds import Effect
+from crossport.domain.effects.kinds import ALIVE, Effect
 from crossport.domain.facts import VbrFacts
 from crossport.domain.phase import VBR_DOWN, VBR_OFF, VBR_UP, phase_of
 from crossport.domain.policy import Policy
@@ -120,6 +120,11 @@ def _moot_violation(effect: Effect, connection: Connection, _phase: Phase) -> st
     return "superseded" if effect.details["episode"] < violation_episodes(connection).get(subject, 0) else None
 
 
+def _moot_claim(_effect: Effect, _connection: Connection, phase: Phase) -> str | None:
+    """A port that has gone needs no hold; one claimed after that would never be given back."""
+    return None if phase in ALIVE | {Phase.RELEASING} else f"phase_is_{phase}"
+
+
 def _moot_create(_effect: Effect, connection: Connection, phase: Phase) -> str | None:
     """A port is made while its making is wanted, and never beside another one."""
     if connection.port is not None:
@@ -145,4 +150,5 @@ _MOOT: dict[str, Callable[[Any, Connection, Phase], str | None]] = {
     "create_port": _moot_create,
     "convert_vbr": _moot_create,
     "pay_port": _moot_pay,
+    "claim_hold": _moot_claim,
 }

@@ -16,6 +16,9 @@ from crossport.domain.policy import Policy
 from crossport.domain.recovery import vlan_at_risk
 from crossport.domain.vocabulary import Origin, RequestKind
 
+#: What an order waits for in ``waiting_for`` while no sibling of its group is there (ruling 17).
+REDUNDANCY_GROUP = "redundancy_group"
+
 
 def replies_of(connection: Connection, policy: Policy) -> Iterator[Reply]:
     """Every reply that the order, its requests and the facts call for. An adopted port has requests alone."""
@@ -43,9 +46,11 @@ def _of_order(connection: Connection, policy: Policy) -> Iterator[Reply]:
         yield reply(connection, order_id, "rejected", reasons=connection.refusals)
         return
     yield reply(connection, order_id, "accepted")
-    missing = sorted(name for name in gates(policy) if connection.milestone(name) is None)
+    missing: list[str] = sorted(name for name in gates(policy) if connection.milestone(name) is None)
+    if connection.group_id and connection.group_ready_at is None:
+        missing.append(REDUNDANCY_GROUP)
     if missing:
-        yield reply(connection, order_id, "waiting", waiting_for=list(missing))
+        yield reply(connection, order_id, "waiting", waiting_for=missing)
     if connection.failure is not None:
         yield reply(connection, order_id, "rejected", reasons=(connection.failure,))
     if connection.expired:

@@ -10,10 +10,10 @@ WHERE circuit_id = :circuit_id AND version = :version;
 -- Another connection with the same port is not this conflict: it is an error, and must not look like a lost race.
 INSERT INTO connection (
     id, version, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
-    flow, origin, phase, violations, document, created_at, updated_at
+    flow, origin, group_id, phase, violations, document, created_at, updated_at
 ) VALUES (
     :id, 1, :account_id, :region, :circuit_id, :tenant_uid, :port_id, :accepted_vbr_id, :vlan_id, :spec, :order_mode,
-    :flow, :origin, :phase, :violations, :document, :created_at, :at
+    :flow, :origin, :group_id, :phase, :violations, :document, :created_at, :at
 )
 ON CONFLICT (id) DO NOTHING;
 
@@ -73,6 +73,9 @@ INSERT INTO finding (key, connection_id, code, subject, details, at)
 VALUES (:key, :connection_id, :code, :subject, :details, :at)
 ON CONFLICT (key) DO UPDATE SET details = excluded.details, at = excluded.at, cleared_at = NULL
 WHERE finding.cleared_at IS NOT NULL;
+
+-- name: clear_finding
+UPDATE finding SET cleared_at = :at WHERE key = :key AND cleared_at IS NULL;
 
 -- name: insert_route
 INSERT INTO route (route, connection_id) VALUES (:route, :connection_id)

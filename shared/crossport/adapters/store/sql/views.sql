@@ -89,3 +89,12 @@ LEFT JOIN tenant ON tenant.tenant_uid = connection.tenant_uid
 LEFT JOIN outbox ON outbox.connection_id = connection.id AND outbox.kind = 'release_hold' AND outbox.state = 'due'
 WHERE vlan_hold.circuit_id = :circuit_id AND vlan_hold.released_at IS NULL
 ORDER BY vlan_hold.vlan_id;
+
+-- name: view_group_of
+SELECT sibling.id, sibling.phase, sibling.circuit_id, COALESCE(circuit.access_point, ''), sibling.port_id
+FROM connection
+JOIN connection AS sibling ON sibling.group_id = connection.group_id AND sibling.account_id = connection.account_id
+LEFT JOIN circuit ON circuit.circuit_id = sibling.circuit_id
+WHERE connection.id = :connection_id AND connection.group_id <> '' AND sibling.group_id <> ''
+    AND sibling.id <> connection.id AND sibling.phase <> 'rejected'
+ORDER BY sibling.created_at, sibling.id;

@@ -25,6 +25,7 @@ CREATE TABLE connection (
     order_mode      TEXT COLLATE "C" NOT NULL,
     flow            TEXT COLLATE "C" NOT NULL,
     origin          TEXT COLLATE "C" NOT NULL,
+    group_id        TEXT COLLATE "C" NOT NULL,
     phase           TEXT COLLATE "C" NOT NULL,
     violations      TEXT COLLATE "C" NOT NULL,
     document        TEXT COLLATE "C" NOT NULL,
@@ -33,6 +34,7 @@ CREATE TABLE connection (
 );
 
 CREATE INDEX connection_by_circuit ON connection (circuit_id);
+CREATE INDEX connection_by_group ON connection (group_id, account_id) WHERE group_id <> '';
 CREATE INDEX connection_ordered ON connection (created_at) WHERE phase = 'ordered';
 
 -- Which connection an input is about: ``port:<id>``, ``vbr:<id>`` or ``token:<Token>``. The first to claim a route

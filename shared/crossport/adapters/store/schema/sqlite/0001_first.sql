@@ -23,6 +23,7 @@ CREATE TABLE connection (
     order_mode      TEXT NOT NULL,
     flow            TEXT NOT NULL,
     origin          TEXT NOT NULL,
+    group_id        TEXT NOT NULL,
     phase           TEXT NOT NULL,
     violations      TEXT NOT NULL,
     document        TEXT NOT NULL,
@@ -31,6 +32,7 @@ CREATE TABLE connection (
 ) STRICT;
 
 CREATE INDEX connection_by_circuit ON connection (circuit_id);
+CREATE INDEX connection_by_group ON connection (group_id, account_id) WHERE group_id <> '';
 CREATE INDEX connection_ordered ON connection (created_at) WHERE phase = 'ordered';
 
 -- Which connection an input is about: ``port:<id>``, ``vbr:<id>`` or ``token:<Token>``. The first to claim a route

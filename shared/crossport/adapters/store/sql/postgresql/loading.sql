@@ -47,6 +47,12 @@ SELECT 'hold', connection_id, NULL, NULL, CAST(json_build_array(circuit_id, vlan
 FROM vlan_hold
 WHERE connection_id = :connection_id AND circuit_id = :circuit_id AND released_at IS NULL
 UNION ALL
+SELECT 'sibling', COALESCE(circuit.access_point, ''), connection.id, connection.version, connection.document
+FROM connection
+LEFT JOIN circuit ON circuit.circuit_id = connection.circuit_id
+WHERE connection.group_id = :group_id AND connection.group_id <> ''
+    AND connection.account_id = :account_id AND connection.id <> :connection_id
+UNION ALL
 SELECT 'inbox', key, NULL, NULL, digest
 FROM inbox
 WHERE key = ANY (CAST(:keys AS TEXT[]));

@@ -41,10 +41,10 @@ u AS (
 u AS (
     INSERT INTO connection (
         id, version, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
-        flow, origin, phase, violations, document, created_at, updated_at
+        flow, origin, group_id, phase, violations, document, created_at, updated_at
     )
     SELECT :id, 1, :account_id, :region, :of_circuit, :tenant_uid, :port_id, :accepted_vbr_id, :vlan_id, :spec,
-        :order_mode, :flow, :origin, :phase, :violations, :document, :created_at, :at
+        :order_mode, :flow, :origin, :group_id, :phase, :violations, :document, :created_at, :at
 
 -- name: one_insert_end
     ON CONFLICT (id) DO NOTHING
@@ -60,8 +60,8 @@ wanted AS MATERIALIZED (
     SELECT *
     FROM json_to_recordset(CAST(:wanted AS JSON)) AS listed (
         id TEXT, version INTEGER, account_id TEXT, region TEXT, circuit_id TEXT, tenant_uid TEXT, port_id TEXT,
-        accepted_vbr_id TEXT, vlan_id INTEGER, spec TEXT, order_mode TEXT, flow TEXT, origin TEXT, phase TEXT,
-        violations TEXT, document TEXT, created_at TEXT, at TEXT
+        accepted_vbr_id TEXT, vlan_id INTEGER, spec TEXT, order_mode TEXT, flow TEXT, origin TEXT, group_id TEXT,
+        phase TEXT, violations TEXT, document TEXT, created_at TEXT, at TEXT
     )
 ),
 updated AS (
@@ -84,10 +84,10 @@ updated AS (
 inserted AS (
     INSERT INTO connection (
         id, version, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
-        flow, origin, phase, violations, document, created_at, updated_at
+        flow, origin, group_id, phase, violations, document, created_at, updated_at
     )
     SELECT id, 1, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
-        flow, origin, phase, violations, document, created_at, at
+        flow, origin, group_id, phase, violations, document, created_at, at
     FROM wanted
     WHERE version IS NULL
     ORDER BY id
@@ -237,6 +237,15 @@ enqueued AS (
     JOIN u ON u.id = listed.owner
     ORDER BY listed.ord
     ON CONFLICT (key) DO NOTHING
+)
+
+-- name: cleared
+settled AS (
+    UPDATE finding
+    SET cleared_at = listed.at
+    FROM json_to_recordset(CAST(:cleared AS JSON)) AS listed (owner TEXT, key TEXT, at TEXT)
+    JOIN u ON u.id = listed.owner
+    WHERE finding.key = listed.key AND finding.cleared_at IS NULL
 )
 
 -- name: wakes
