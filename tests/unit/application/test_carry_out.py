@@ -9,7 +9,7 @@ import pytest
 
 from crossport.application.commands.create import MAYBE_SENT
 from crossport.application.errors import StoreUnavailableError
-from crossport.application.ports import CloudFailure, OutboxState
+from crossport.application.ports import Answer, CloudFailure, CreatePort, OutboxState
 from crossport.application.relay import LEASE, LONGEST_PAUSE, Turn
 from crossport.domain.vocabulary import MilestoneName, OrderMode, Phase
 from tests.fakes.memory_cloud import LOST_ANSWER, LOST_REQUEST, NO_PRIVILEGE, THROTTLED, UNAVAILABLE, Fault
@@ -207,7 +207,7 @@ def test_refusal_that_cannot_be_saved_comes_again(world: PartnerWorld) -> None:
     assert _turn(world).state is OutboxState.DUE
     assert world.phase() is Phase.PROVISIONING
 
-    _patiently(world, 10)
+    _patiently(world)
     assert world.phase() is Phase.FAILED
     assert world.circuit().held_mbps == 0
 
@@ -327,8 +327,34 @@ def test_what_another_worker_has_given_up_is_not_given_up_again(world: PartnerWo
     def rival() -> None:
         world.clock.advance(LEASE + timedelta(seconds=1))
         rivals.append(_turn(world))
+        world.clock.advance(AFTER_WINDOW)
+        rivals.append(_turn(world))
 
     world.store.before_get += [lambda: None, rival]
-    assert (_turn(world).state, rivals[0].state) == (OutboxState.FAILED, OutboxState.FAILED)
+    assert _turn(world).state is OutboxState.FAILED
+    assert [turn.state for turn in rivals] == [OutboxState.DUE, OutboxState.FAILED]
     assert world.phase() is Phase.FAILED
     assert world.circuit().held_mbps == 0
+
+
+def test_a_port_made_under_a_lost_lease_is_not_taken_for_anothers(world: PartnerWorld) -> None:
+    """A worker is held up before its create call; what it made is not listed yet when the next one is refused."""
+    world.cloud.lag = timedelta(seconds=20)
+    world.place(world.order())
+    create_port, late = world.cloud.create_port, [True]
+
+    def held_up(request: CreatePort, *, dry_run: bool) -> Answer:
+        if late and not dry_run:
+            late.clear()
+            world.clock.advance(LEASE + timedelta(seconds=1))
+            world.cloud.script("create_port", THROTTLED)
+            assert _turn(world).state is OutboxState.DUE
+        return create_port(request, dry_run=dry_run)
+
+    world.cloud.create_port = held_up  # type: ignore[method-assign]
+    world.relay()
+    world.clock.advance(timedelta(seconds=5))
+    assert _turn(world).reason.startswith(MAYBE_SENT)
+    world.settled()
+    assert world.phase() is Phase.OFFERED
+    assert len(world.cloud.ports()) == 1

@@ -190,3 +190,8 @@ def test_a_cancelled_order_that_nothing_came_of_has_ended_at_once() -> None:
     assert fulfilled(waiting, request(CANCEL))
     assert not fulfilled(connection(), request(CANCEL))
     assert not any(fulfilled(waiting, request(kind)) for kind in (SPEC, VLAN_CHANGE, CEASE))
+
+
+def test_our_own_request_is_not_answered_but_those_beside_it_are() -> None:
+    known = after(requests=(request(CANCEL, "hold-expired:conn-1"), request(CEASE, "CR-2")))
+    assert [one["client_order_id"] for one in said(known)] == ["order-1", "order-1", "CR-2"]

@@ -54,30 +54,25 @@ def make_port(
     """
     leased, connection = task.leased, task.connection
     sent_at = maybe_sent_at(leased)
-    if leased.attempts > 1:
-        try:
-            found = _found(desk, connection)
-        except CloudCallError as error:
-            if sent_at is None or error.failure is CloudFailure.PERMANENT:
-                raise
-            return desk.wait(leased, leased.reason)
-        if found.port is not None:
-            ending = completion(leased, OutboxState.DONE, "found")
-            return desk.observed(leased, connection, shifted(found, task.policy), ending)
-        if sent_at is not None and found.date < sent_at + task.policy.consistency_window:
-            # A list may lag behind a create call that did happen; the same call comes only after the window.
-            return desk.wait(leased, leased.reason)
+    earlier = _earlier_try(desk, task, sent_at) if leased.attempts > 1 else None
+    if earlier is not None:
+        return earlier
     if connection.withdrawn_at is not None:
         return desk.dropped(leased, "withdrawn")
-    ended = prepare() if sent_at is None else None
+    try:
+        ended = prepare() if sent_at is None else None
+    except CloudCallError as error:
+        if not _in_doubt(leased, error):
+            raise
+        return _look_again(desk, leased, error.cloud_code)
     if ended is not None:
         return ended
     try:
         made = make()
     except CloudCallError as error:
-        if error.failure not in (CloudFailure.UNKNOWN, CloudFailure.RETRYABLE):
-            raise
         # Even a 5xx may come after the effect.
+        if error.failure not in (CloudFailure.UNKNOWN, CloudFailure.RETRYABLE) and not _in_doubt(leased, error):
+            raise
         return _look_again(desk, leased, error.cloud_code)
     try:
         ending, written = desk.observed(leased, connection, (made,), completion(leased, OutboxState.DONE))
@@ -86,6 +81,24 @@ def make_port(
         # that refusal would be taken for good.
         return _look_again(desk, leased, type(error).__name__)
     return (ending, written) if ending.state is not OutboxState.DUE else _look_again(desk, leased, ending.reason)
+
+
+def _earlier_try(desk: Desk, task: Task, sent_at: datetime | None) -> Done | None:
+    """The port that an earlier try has made, or the wait until none can show up any more; None: make it."""
+    leased, connection = task.leased, task.connection
+    try:
+        found = _found(desk, connection)
+    except CloudCallError as error:
+        if sent_at is None or error.failure is CloudFailure.PERMANENT:
+            raise
+        return desk.wait(leased, leased.reason)
+    if found.port is not None:
+        ending = completion(leased, OutboxState.DONE, "found")
+        return desk.observed(leased, connection, shifted(found, task.policy), ending)
+    if sent_at is not None and found.date < sent_at + task.policy.consistency_window:
+        # A list may lag behind a create call that did happen; the same call comes only after the window.
+        return desk.wait(leased, leased.reason)
+    return None
 
 
 def provisioning_failed(desk: Desk, leased: LeasedRow, failure: Refusal, ending: Completion) -> Done:
@@ -118,6 +131,11 @@ def maybe_sent_at(leased: LeasedRow) -> datetime | None:
     """When a create call was made that may have happened, or None when none was."""
     kind, _, at = leased.reason.partition("@")
     return datetime.fromisoformat(at) if kind.startswith(MAYBE_SENT) and at else None
+
+
+def _in_doubt(leased: LeasedRow, error: CloudCallError) -> bool:
+    """Whether a refusal may be about our own port: one that a worker made after its lease had ended, not listed yet."""
+    return error.failure is CloudFailure.PERMANENT and leased.attempts > 1 and maybe_sent_at(leased) is None
 
 
 def _look_again(desk: Desk, leased: LeasedRow, cause: str) -> Done:
