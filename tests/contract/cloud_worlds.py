@@ -113,6 +113,7 @@ _ACTIONS = {
     "read_port": "ListVirtualPhysicalConnections",
     "find_port": "ListVirtualPhysicalConnections",
     "list_ports": "ListVirtualPhysicalConnections",
+    "list_vbrs": "DescribeVirtualBorderRoutersForPhysicalConnection",
 }
 
 

@@ -127,6 +127,14 @@ def test_a_circuit_that_is_not_ours_is_refused_for_good(any_world: World | RealW
     assert error.action == "CreateVirtualPhysicalConnection"
 
 
+def test_a_port_carries_the_name_that_its_create_call_gave_it(world: World) -> None:
+    port_id = create(world, name="order-PO-17")
+    assert [read(world, port_id).name, find(world).name] == ["order-PO-17"] * 2
+    by_hand = create(world, name="by-hand", vlan_id=101, token="intent-2")
+    assert (read(world, by_hand).name, find(world, vlan_id=101).name) == ("by-hand", "by-hand")
+    assert (find(world, vlan_id=102).port, find(world, vlan_id=102).name) == (None, None)
+
+
 # --- Creating ---------------------------------------------------------------------------------------------------------
 
 

@@ -92,3 +92,28 @@ def test_listing_makes_nothing(world: World) -> None:
     list(pages(world))
     assert create(world, token="intent-0", spec="50M") == made[0]
     assert wanted(world).vlan_id == 100
+
+
+def vbr_ids(world: World) -> list[str]:
+    """The VBRs of the circuit as its owner is shown them."""
+    found = world.cloud.list_vbrs(account_id=world.account_id, region=world.region, circuit_id=world.circuit_id)
+    assert {vbr.port_id for vbr in found} <= {None}
+    return sorted(vbr.vbr_id for vbr in found)
+
+
+def test_the_vbrs_of_a_circuit_and_of_its_ports_are_listed_together(world: World) -> None:
+    assert vbr_ids(world) == []
+    port_id = create(world, vlan_id=100, spec="50M", token="intent-1")
+    world.accept(port_id)
+    world.cloud.pay_port(
+        account_id=world.account_id, region=world.region, port_id=port_id, months=1, auto_renew=False, token="pay"
+    )
+    made = [world.create_vbr(port_id, 100), world.push_vbr(200)]
+    assert vbr_ids(world) == sorted(made)
+
+
+def test_a_list_of_vbrs_that_fails_raises(world: World) -> None:
+    world.throttle_next("list_vbrs")
+    with pytest.raises(CloudCallError) as raised:
+        vbr_ids(world)
+    assert raised.value.failure is CloudFailure.RETRYABLE

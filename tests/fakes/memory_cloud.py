@@ -42,6 +42,8 @@ class MemoryCloud:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     #: Whether payment alone enables a port, or payment and acceptance together. The documentation does not say.
     payment_enables: bool = True
+    #: Whether VBRs on ports are shown to who asks for the circuit (ruling 8, [INF]).
+    vbrs_seen_by_circuit: bool = True
     #: How long lists do not show a port yet that was made.
     lag: timedelta = timedelta(0)
     #: The code with which the recovery of a VBR is refused; "" lets it pass.
@@ -50,6 +52,8 @@ class MemoryCloud:
     page_size: int = 100
     _circuits: dict[str, _Circuit] = field(default_factory=dict)
     _ports: dict[str, PortObservation] = field(default_factory=dict)
+    #: Port to its Name; a port made from a VBR has none.
+    names: dict[str, str] = field(default_factory=dict)
     _made_at: dict[str, datetime] = field(default_factory=dict)
     _vbrs: dict[str, VbrObservation] = field(default_factory=dict)
     _paid_months: dict[str, int] = field(default_factory=dict)
@@ -135,6 +139,7 @@ class MemoryCloud:
             if dry_run:
                 return ""
             port_id = self._new_port_id()
+            self.names[port_id] = request.name
             self._ports[port_id] = PortObservation(
                 at=self.clock.now(),
                 source=Source.READ,
@@ -368,7 +373,7 @@ class MemoryCloud:
         if port is None or not self._listed(port_id):
             return Read(date=now, port=None)
         vbrs = tuple(replace(vbr, at=now) for vbr in self._vbrs.values() if vbr.port_id == port_id)
-        return Read(date=now, port=replace(port, at=now), vbrs=vbrs)
+        return Read(date=now, port=replace(port, at=now), vbrs=vbrs, name=self.names.get(port_id, ""))
 
     def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
         """See ``application.ports.Cloud``."""
@@ -384,7 +389,9 @@ class MemoryCloud:
             and port.acceptance != Acceptance.DELETED
             and self._listed(port.port_id)
         ]
-        return Read(date=now, port=replace(live[-1], at=now) if live else None)
+        if not live:
+            return Read(date=now, port=None)
+        return Read(date=now, port=replace(live[-1], at=now), name=self.names.get(live[-1].port_id, ""))
 
     def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
         """See ``application.ports.Cloud``; ``page_size`` ports a page, the newest first."""
@@ -403,6 +410,15 @@ class MemoryCloud:
             wanted = (self._ports.get(port_id) for port_id in known[first : first + self.page_size])
             ports = tuple(replace(port, at=now) for port in wanted if port is not None)
             yield PortPage(started=started, ports=ports, total=len(known))
+
+    def list_vbrs(self, *, account_id: str, region: str, circuit_id: str) -> tuple[VbrObservation, ...]:
+        """See ``application.ports.Cloud``; ``vbrs_seen_by_circuit`` says whether those on ports are shown."""
+        self.calls.append(("list_vbrs", {"account_id": account_id, "region": region, "circuit_id": circuit_id}))
+        self._suffer("list_vbrs", "DescribeVirtualBorderRoutersForPhysicalConnection", lambda: "")
+        ports = {port.port_id for port in self._ports.values() if port.circuit_id == circuit_id}
+        places = {circuit_id} | (ports if self.vbrs_seen_by_circuit else set())
+        shown = (vbr for vbr in self._vbrs.values() if vbr.port_id in places)
+        return tuple(replace(vbr, at=self.clock.now(), port_id=None) for vbr in shown)
 
     def _check_create(self, action: str, request: CreatePort) -> None:
         circuit = self._circuits.get(request.circuit_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 from crossport.application.errors import IntegrityConflictError
 from crossport.application.ports import (
+    CircuitRun,
     Completion,
     InputRow,
     OutboxRow,
@@ -21,6 +22,7 @@ from crossport.application.ports import (
 from crossport.application.routing import routes_of
 from crossport.domain.circuit import Circuit
 from crossport.domain.decide import Finding
+from crossport.domain.differences import Known
 from crossport.domain.ledger import BillingRecord
 from crossport.domain.orders import Contract, Hold, Tenant
 from crossport.domain.vocabulary import Phase
@@ -74,6 +76,9 @@ class State:
 
     connections: dict[str, Stored] = field(default_factory=dict)
     phases: dict[str, Phase] = field(default_factory=dict)
+    #: What lists should show, by connection.
+    known: dict[str, Known] = field(default_factory=dict)
+    runs: dict[str, CircuitRun] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     inbox: dict[str, str] = field(default_factory=dict)
     audit: list[InputRow] = field(default_factory=list)
@@ -225,6 +230,8 @@ class Transaction:
                 raise IntegrityConflictError(f"port {connection.port_id} belongs to {other_id}")
         state.connections[connection.connection_id] = Stored(connection=connection, version=(save.version or 0) + 1)
         state.phases[connection.connection_id] = save.phase
+        if save.known is not None:
+            state.known[connection.connection_id] = save.known
         return save.completion is None or self.finish(replace(save.completion, seen=None), save.at)
 
     def _swap_circuit(self, circuit: Circuit) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from typing import Any
 from crossport.adapters.store.chain import GENESIS, seal_hash
 from crossport.application.errors import IntegrityConflictError
 from crossport.application.ports import (
+    CircuitRun,
     Completion,
     InputRow,
     LeasedRow,
@@ -25,6 +26,7 @@ from crossport.application.ports import (
     Unrouted,
 )
 from crossport.domain.circuit import Circuit
+from crossport.domain.differences import Known
 from crossport.domain.groups import Sibling
 from crossport.domain.orders import Contract, Tenant
 from crossport.domain.vocabulary import Phase
@@ -138,6 +140,19 @@ class MemoryStore:
         waiting = (s.connection for i, s in self.state.connections.items() if self.state.phases[i] is Phase.ORDERED)
         stale = sorted((c.created_at, c.connection_id) for c in waiting if c.created_at < before)
         return tuple(connection_id for _, connection_id in stale[:limit])
+
+    def known_ports(self, circuit_id: str) -> Iterable[Known]:
+        mine = (k for i, k in self.state.known.items() if self.state.connections[i].connection.circuit_id == circuit_id)
+        return sorted(mine)
+
+    def reconciled(self, run: CircuitRun) -> None:
+        state = self._box.state
+        state.runs[run.circuit_id] = run
+        found = {f"{run.circuit_id}:{each.code}:{each.subject}": each for each in run.breaches}
+        for key in [key for key in state.findings if key.startswith(f"{run.circuit_id}:")]:
+            if key not in found and run.complete:
+                del state.findings[key]
+        state.findings.update(found)
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         known = self.state.configurations

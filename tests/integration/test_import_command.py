@@ -2,79 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from crossport.adapters.migrations import migrate
-from crossport.application.ports import CreatePort
 from crossport.cli.main import main
-from tests.contract.cloud_worlds import PARTNER, TENANT, LocalWorld
-from tests.integration.localcloud.conftest import LoopThread
-
-EXAMPLE = Path(__file__).parents[2] / "events" / "scenarios" / "partner.yaml"
-
-
-@pytest.fixture
-def world() -> Iterator[LocalWorld]:
-    thread = LoopThread()
-    local = LocalWorld(thread)
-    yield local
-    local.close()
-    thread.stop()
-
-
-@pytest.fixture
-def database(world: LocalWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A store in which the example partner is the one of this cloud, with its key in the environment."""
-    text = EXAMPLE.read_text(encoding="utf-8")
-    for theirs, ours in (
-        ("1180000000000001", PARTNER),
-        ("1290000000000011", TENANT),
-        ("pc-dc11equinix0000001", world.circuit_id),
-    ):
-        text = text.replace(theirs, ours)
-    config = tmp_path / "partner.yaml"
-    config.write_text(text, encoding="utf-8")
-    url = f"sqlite:///{tmp_path / 'crossport.db'}"
-    migrate(url)
-    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", world.partner_key.access_key_id)
-    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", world.partner_key.access_key_secret)
-    monkeypatch.setenv("CROSSPORT_VPC_ENDPOINT", world.endpoint)
-    monkeypatch.setenv("CROSSPORT_DB", url)
-    assert main(["apply", str(config), "--actor", "noc", "--reason", "first day"]) == 0
-    return url
-
-
-def running_port(world: LocalWorld, vlan_id: int) -> str:
-    """A port with its VBR, paid by the partner."""
-    request = CreatePort(
-        account_id=PARTNER,
-        region=world.region,
-        circuit_id=world.circuit_id,
-        tenant_uid=TENANT,
-        vlan_id=vlan_id,
-        spec="200M",
-        order_mode="PayByPhysicalConnectionOwner",
-        name="by-hand",
-        token=f"by-hand-{vlan_id}",
-    )
-    port_id = world.cloud.create_port(request, dry_run=False).value
-    world.accept(port_id)
-    world.cloud.pay_port(
-        account_id=PARTNER, region=world.region, port_id=port_id, months=1, auto_renew=False, token=f"pay-{vlan_id}"
-    )
-    world.create_vbr(port_id, vlan_id)
-    return port_id
-
-
-def crossport(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
-    capsys.readouterr()
-    assert main([*arguments, "--json"]) == code
-    return json.loads(capsys.readouterr().out)
+from tests.contract.cloud_worlds import PARTNER, LocalWorld
+from tests.integration.operator_world import crossport, running_port
 
 
 def test_day_one(world: LocalWorld, database: str, capsys: pytest.CaptureFixture[str]) -> None:

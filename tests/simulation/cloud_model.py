@@ -43,6 +43,8 @@ class ModelPort:
     created_at: datetime
     #: Token of the create call; "" when it was made in the console.
     token: str = ""
+    #: Its Name; "" when it was made in the console, or from a VBR.
+    name: str = ""
     #: The VBR that it was made from; "" for a port of its own.
     origin: str = ""
     accepted: bool = False
@@ -181,6 +183,7 @@ class CloudModel:
         spec: str,
         order_mode: str,
         token: str = "",
+        name: str = "",
         origin: ModelVbr | None = None,
     ) -> ModelPort:
         """The partner creates a port, by a call of ours or in the console, perhaps from a VBR of the older way.
@@ -206,6 +209,7 @@ class CloudModel:
             order_mode=order_mode,
             created_at=now,
             token=token,
+            name=name,
             origin=origin.vbr_id if origin is not None else "",
             specs=[(now, spec)],
             vlan_ids=[vlan_id],
@@ -282,6 +286,7 @@ class CloudModel:
                     spec=request.spec,
                     order_mode=request.order_mode,
                     token=request.token,
+                    name=request.name,
                 ).port_id
             except CloudCallError:
                 self.refused.add(request.token)
@@ -385,6 +390,13 @@ class CloudModel:
         shown = tuple(read.port for read in (self._read(port, account_id) for port in ports) if read.port is not None)
         yield PortPage(started=self.clock.now(), ports=shown, total=len(shown))
 
+    def list_vbrs(self, *, account_id: str, region: str, circuit_id: str) -> tuple[VbrObservation, ...]:
+        """See ``application.ports.Cloud``; VBRs on ports are shown with their circuit's."""
+        self._suffer("DescribeVirtualBorderRoutersForPhysicalConnection", str, "")
+        places = {circuit_id, *(port.port_id for port in self.ports.values() if port.circuit_id == circuit_id)}
+        looks = (self._shown(vbr.looks) for vbr in self.vbrs.values() if vbr.port_id in places)
+        return tuple(replace(vbr, at=self.clock.now(), port_id=None) for vbr in looks if vbr is not None)
+
     # --- Inside -----------------------------------------------------------------------------------------------------
 
     def _read(self, port: ModelPort | None, account_id: str) -> Read:
@@ -394,7 +406,7 @@ class CloudModel:
             return Read(date=now, port=None)
         vbrs = (self._shown(vbr.looks) for vbr in self.vbrs.values() if vbr.port_id == port.port_id)
         seen = tuple(replace(vbr, at=now) for vbr in vbrs if vbr is not None)
-        return Read(date=now, port=replace(shown, at=now), vbrs=seen)
+        return Read(date=now, port=replace(shown, at=now), vbrs=seen, name=port.name)
 
     def _shown(self, looks: list[tuple[datetime, Any]]) -> Any:
         then = [look for at, look in looks if at <= self.clock.now() - self.lag]

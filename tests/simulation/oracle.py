@@ -66,9 +66,9 @@ def paid_until(enabled: datetime, months: int) -> datetime:
 def phases(deal: Deal, cloud: CloudModel) -> set[str]:
     """The phases that the connection may be in once everything was read. More than one only where the cloud itself
     has forgotten what would tell them apart."""
-    if deal.refused:
-        return {"rejected"}
     port = deal.port(cloud)
+    if deal.refused and port is None:
+        return {"rejected"}
     if port is None:
         return _without_port(deal, cloud)
     if port.deleted:

@@ -363,6 +363,8 @@ class World:
         assert set(state.connections) == set(self.deals), "connections and what we know of differ"
         for deal in self.deals.values():
             port = deal.port(self.cloud)
+            given_up = state.connections[deal.connection_id].connection.failure is not None
+            assert not (given_up and port is not None and port.token), "given up although its port was made"
             if port is not None and port.deleted and not port.listed_when_deleted:
                 # It is gone without a word; only reconciliation's listings can tell.
                 continue

@@ -10,7 +10,9 @@ from crossport.application.commit import MAX_ROUNDS, save_of
 from crossport.application.ports import Clock, Completion, InputRow, Loaded, Read, SaveOutcome, Store, Stored
 from crossport.application.routing import port_route
 from crossport.domain.adoption import Adoption, decide_adoption, quiet
+from crossport.domain.connection import connection_id_for, made_by_hand, order_of_port_name
 from crossport.domain.decide import Decision, decide
+from crossport.domain.observation import PortObservation
 from crossport.domain.policy import Policy
 from crossport.domain.vocabulary import Origin
 
@@ -21,6 +23,8 @@ class AdoptionOutcome(StrEnum):
     ADOPTED = "adopted"
     #: A connection has it already.
     KNOWN = "known"
+    #: By its Name it is the port of an order of ours that has none yet: it is that order's, whatever became of it.
+    ORDERED = "ordered"
     #: On no circuit of this account.
     NOT_OURS = "not_ours"
     #: Another connection holds its VLAN ID. It may be that connection's own port, whose create call lost its answer:
@@ -32,7 +36,8 @@ class AdoptionOutcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adopted:
-    """How an adoption ended: with a ``decision`` when it was, or would be, adopted; with ``stored`` when KNOWN."""
+    """How an adoption ended: with a ``decision`` when it was, or would be, adopted; with ``stored`` when it has or
+    should have a connection: KNOWN and ORDERED."""
 
     outcome: AdoptionOutcome
     decision: Decision | None = None
@@ -67,6 +72,9 @@ class Adopter:
             if loaded.connections:
                 (stored,) = loaded.connections.values()
                 return Adopted(outcome=AdoptionOutcome.KNOWN, stored=stored)
+            ordered = self._ordered(read.name, port)
+            if ordered is not None:
+                return Adopted(outcome=AdoptionOutcome.ORDERED, stored=ordered)
             context = self.store.load_order(
                 connection_id="",
                 account_id=circuit.account_id,
@@ -82,6 +90,15 @@ class Adopter:
             if self.dry_run or self._saved(adoption, decisions, loaded, completion, inputs):
                 return Adopted(outcome=AdoptionOutcome.ADOPTED, decision=_joined(decisions))
         return Adopted(outcome=AdoptionOutcome.CONTENDED)
+
+    def _ordered(self, name: str | None, port: PortObservation) -> Stored | None:
+        """The connection whose create call has named the port, when it has no port and the port is where it ordered."""
+        order_id = order_of_port_name(name)
+        stored = self.store.get(connection_id_for(self.policy.account_id, "order", order_id)) if order_id else None
+        if stored is None or stored.connection.port is not None or made_by_hand(stored.connection, name):
+            return None
+        here = (stored.connection.circuit_id, stored.connection.tenant_uid) == (port.circuit_id, port.tenant_uid)
+        return stored if here else None
 
     def _decided(self, adoption: Adoption, loaded: Loaded, read: Read) -> list[Decision]:
         """The adoption, and on top of it what waited for this port and the VBRs that were read with it."""

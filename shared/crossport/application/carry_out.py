@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from crossport.application.commands.change import claim_hold, settle_hold, update_port
+from crossport.application.commands.change import claim_hold, hold_port, settle_hold, update_port
 from crossport.application.commands.create import create_port, provisioning_failed
 from crossport.application.commands.desk import Desk, Done, Task, completion, put_off
 from crossport.application.commands.endings import end_port, release_hold, withdraw_port
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[[Desk, Task], Done]] = {
     "settle_hold": settle_hold,
     "recover": recover,
     "claim_hold": claim_hold,
+    "hold_port": hold_port,
     "withdraw_port": withdraw_port,
     "end_port": end_port,
     "release_hold": release_hold,

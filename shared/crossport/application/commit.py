@@ -31,6 +31,7 @@ def save_of(decisions: Sequence[Decision], *, version: int | None, at: datetime,
         records=tuple(record for d in decisions for record in d.records),
         findings=tuple(finding for d in decisions for finding in d.findings),
         wakes=any(d.changes or d.effects for d in decisions),
+        known=last.known,
         **rest,
     )
 

@@ -114,7 +114,7 @@ class PortImport:
             dry_run=self.dry_run,
         )
         found = adopter.adopt(read, inputs=(self._row(circuit, port),))
-        if found.outcome is AdoptionOutcome.VLAN_HELD:
+        if found.outcome in (AdoptionOutcome.VLAN_HELD, AdoptionOutcome.ORDERED):
             self._leave_to_the_relay(circuit, port)
         return _told(listed, found)
 
@@ -148,6 +148,7 @@ class PortImport:
 _OUTCOMES = {
     AdoptionOutcome.ADOPTED: ImportOutcome.IMPORTED,
     AdoptionOutcome.KNOWN: ImportOutcome.KNOWN,
+    AdoptionOutcome.ORDERED: ImportOutcome.WAITING,
     AdoptionOutcome.NOT_OURS: ImportOutcome.FAILED,
     AdoptionOutcome.VLAN_HELD: ImportOutcome.WAITING,
     AdoptionOutcome.CONTENDED: ImportOutcome.FAILED,

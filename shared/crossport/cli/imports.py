@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crossport.cli.database import now, open_store, person
-from crossport.cli.failures import RUNTIME_FAILURE, MisuseError, UnknownIdError, complain
+from crossport.cli.failures import RUNTIME_FAILURE, complain
 from crossport.cli.options import Actor, AsJson, Database, Reason
+from crossport.cli.partner_cloud import (
+    Account,
+    CommandClock,
+    Endpoint,
+    OneCircuit,
+    chosen_account,
+    chosen_circuits,
+    policies_of,
+    progress_bars,
+    vpc_cloud,
+)
 from crossport.cli.rendering import Column, Row, show_json, show_line, show_table
 from crossport.domain.errors import CrossportError
 
@@ -26,16 +34,6 @@ if TYPE_CHECKING:
     from crossport.application.import_ports import ImportedPort, PortImport
     from crossport.domain.circuit import Circuit
 
-_Endpoint = Annotated[
-    str,
-    typer.Option(
-        "--vpc-endpoint",
-        envvar="CROSSPORT_VPC_ENDPOINT",
-        metavar="HOST",
-        help="The VPC API; the region's own if unset.",
-    ),
-]
-
 _COLUMNS = (
     Column("Port\nCircuit", lambda row: [row["port_id"], row["circuit_id"]]),
     Column("Outcome\nConnection", lambda row: [row["outcome"], row["connection_id"]]),
@@ -43,13 +41,6 @@ _COLUMNS = (
     Column("Tenant\nPhase", lambda row: [row["tenant_uid"], row["phase"]]),
     Column("Look at", lambda row: [*row["findings"], row["reason"]], style=lambda _row: "yellow"),
 )
-
-
-class _Clock:
-    """``application.ports.Clock`` of a command."""
-
-    def now(self) -> datetime:
-        return now()
 
 
 @dataclass(slots=True)
@@ -67,10 +58,10 @@ class _Report:
 
 
 def import_ports(
-    account: Annotated[str, typer.Option(metavar="ID", help="Only this partner account; its key must be set.")] = "",
-    circuit: Annotated[str, typer.Option(metavar="ID", help="Only this circuit.")] = "",
+    account: Account = "",
+    circuit: OneCircuit = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be imported and save nothing.")] = False,
-    vpc_endpoint: _Endpoint = "",
+    vpc_endpoint: Endpoint = "",
     actor: Actor = "",
     reason: Reason = "import of day one",
     db: Database = "",
@@ -81,43 +72,13 @@ def import_ports(
     Can be repeated: what is known already is left alone, and an import that was stopped goes on.
     """
     with open_store(db) as store:
-        policies = _policies(store)
-        chosen = _account(policies, account)
-        circuits = _circuits(store, policies, chosen, circuit)
+        policies = policies_of(store)
+        chosen = chosen_account(policies, account)
+        circuits = chosen_circuits(store, policies, chosen, circuit)
         work = _work(store, policies, chosen, vpc_endpoint, actor or person(), reason, dry_run=dry_run)
         report = _run(work, circuits)
     _show(report, dry_run=dry_run, as_json=as_json)
     return 0 if report.complete else RUNTIME_FAILURE
-
-
-def _policies(store: SqlStore) -> ConfiguredPolicies:
-    from crossport.adapters.configuration import ConfiguredPolicies
-    from crossport.application.errors import NotConfiguredError
-
-    applied = store.configuration()
-    if applied is None:
-        raise NotConfiguredError("the store holds no configuration yet: run `crossport apply`")
-    return ConfiguredPolicies(applied[1])
-
-
-def _account(policies: ConfiguredPolicies, wanted: str) -> str:
-    """The one account whose key the environment holds: credentials never cross accounts (ruling 10)."""
-    accounts = policies.accounts()
-    if wanted and wanted not in accounts:
-        raise UnknownIdError(f"{wanted} is no partner account of ours")
-    if not wanted and len(accounts) > 1:
-        raise MisuseError(
-            f"which account? give --account, one of {', '.join(accounts)}, with its key in the environment"
-        )
-    return wanted or accounts[0]
-
-
-def _circuits(store: SqlStore, policies: ConfiguredPolicies, account_id: str, wanted: str) -> list[Circuit]:
-    known = policies.circuits(account_id)
-    if wanted and wanted not in known:
-        raise UnknownIdError(f"{wanted} is no circuit of account {account_id}")
-    found = (store.circuit(circuit_id) for circuit_id in known if wanted in ("", circuit_id))
-    return [circuit for circuit in found if circuit is not None]
 
 
 def _work(
@@ -130,18 +91,14 @@ def _work(
     *,
     dry_run: bool,
 ) -> PortImport:
-    from crossport.adapters.credentials import EnvironmentCredentials, from_environment
-    from crossport.adapters.vpc import VpcCloud
     from crossport.application.import_ports import PortImport
 
-    from_environment()  # say at once when there are none, rather than after a request
-    clock = _Clock()
-    cloud = VpcCloud(credentials=EnvironmentCredentials(account_id), endpoint=endpoint or None, clock=clock)
+    cloud = vpc_cloud(account_id, endpoint)
     return PortImport(
         store=store,
         cloud=lambda: cloud,
         policies=policies,
-        clock=clock,
+        clock=CommandClock(),
         actor=actor,
         reason=reason,
         dry_run=dry_run,
@@ -150,7 +107,7 @@ def _work(
 
 def _run(work: PortImport, circuits: Sequence[Circuit]) -> _Report:
     report = _Report()
-    with _progress() as progress:
+    with progress_bars() as progress:
         for circuit in circuits:
             bar = progress.add_task(circuit.circuit_id, total=None)
             failure = _one_circuit(work, circuit, report, progress, bar)
@@ -175,18 +132,6 @@ def _note(report: _Report, port: ImportedPort) -> None:
     report.counts[str(port.outcome)] += 1
     if port.outcome != "known":
         report.ports.append({**asdict(port), "outcome": str(port.outcome), "findings": list(port.findings)})
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar for each circuit on stderr, where there is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(file=sys.stderr)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield progress
 
 
 def _show(report: _Report, *, dry_run: bool, as_json: bool) -> None:

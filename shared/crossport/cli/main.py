@@ -20,6 +20,7 @@ COMMANDS = {
     "migrate": ("administration", "migrate"),
     "apply": ("administration", "apply"),
     "import": ("imports", "import_ports"),
+    "reconcile": ("reconcile", "reconcile"),
     "connections": ("listings", "connections_app"),
     "vlans": ("vlans", "vlans_app"),
     "ledger": ("listings", "ledger_app"),

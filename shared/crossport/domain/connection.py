@@ -10,6 +10,9 @@ from crossport.domain.errors import aware
 from crossport.domain.facts import PortFacts, VbrFacts, vbr_gone
 from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, RequestKind
 
+#: How the Name of a port that our create call made begins.
+_PORT_NAME = "order-"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
@@ -135,6 +138,8 @@ class Connection:
     failure: Refusal | None = None
     #: When we took the offer back.
     withdrawn_at: datetime | None = None
+    #: When VLAN ID and bandwidth were given back because the order, taken back, had no port.
+    hold_released_at: datetime | None = None
     #: When the end of the service was recorded (ruling 4).
     cease_recorded_at: datetime | None = None
     #: When the tenant attested a VBR that we cannot see (ruling 8).
@@ -147,6 +152,21 @@ class Connection:
     def port_id(self) -> str | None:
         """The shared port's id, once it is known."""
         return self.port.port_id if self.port else None
+
+    @property
+    def port_name(self) -> str:
+        """The Name that our create call gives the port: the order number only (ruling 11).
+
+        "" where no call of ours names one: an adopted port, and one made from a VBR.
+        """
+        return f"{_PORT_NAME}{self.client_order_id}" if self.client_order_id and self.migration is None else ""
+
+    @property
+    def came_late(self) -> bool:
+        """Whether the port turned up when nothing was held for one any more: its order had been refused, had failed,
+        or had been taken back. Monotone."""
+        given_up = bool(self.refusals) or self.failure is not None or self.hold_released_at is not None
+        return self.port is not None and given_up
 
     @property
     def token(self) -> str:
@@ -229,6 +249,16 @@ class Connection:
         """The earliest conforming VBR that lives, or None (the one-VBR rule: rule 14)."""
         fitting = [vbr for vbr in self.live_vbrs(window) if self.conforms(vbr)]
         return min(fitting, key=lambda vbr: (vbr.first_seen, vbr.vbr_id), default=None)
+
+
+def made_by_hand(connection: Connection, name: str | None) -> bool:
+    """Whether a port with this Name was not made by the connection's own create call. A Name unsaid says nothing."""
+    return bool(connection.port_name) and name is not None and name != connection.port_name
+
+
+def order_of_port_name(name: str | None) -> str:
+    """The client order id that a port's Name carries when a create call of ours has named it; else ""."""
+    return name.removeprefix(_PORT_NAME) if name is not None and name.startswith(_PORT_NAME) else ""
 
 
 def connection_id_for(account_id: str, kind: str, key: str) -> str:

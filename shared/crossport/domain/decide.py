@@ -9,6 +9,7 @@ from typing import Any
 
 from crossport.domain.billing import charges_of, unpriced
 from crossport.domain.connection import Connection
+from crossport.domain.differences import Known, known_of
 from crossport.domain.effects import Effect, effects_of, evidence
 from crossport.domain.facts import PORT_FIELDS, VBR_FIELDS, merge_port, merge_vbr, settle
 from crossport.domain.history import History
@@ -48,6 +49,8 @@ class Decision:
     effects: tuple[Effect, ...] = ()
     records: tuple[BillingRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
+    #: What is known of the port from now on, for reconciliation; None while there is none.
+    known: Known | None = None
 
     @property
     def changed(self) -> bool:
@@ -81,7 +84,7 @@ def conclude(
     """
     heads, records = settle_records(after.heads, charges_of(after, policy))
     after = replace(after, heads=heads) if heads != after.heads else after
-    known = {effect.key for effect in effects_of(before, policy)} if before is not None else set()
+    told = {effect.key for effect in effects_of(before, policy)} if before is not None else set()
     unpriced_before = set(unpriced(before, policy)) if before is not None else set()
     missing = tuple(
         Finding(code="price_missing", subject=subject, details={})
@@ -95,9 +98,16 @@ def conclude(
         phase=phase,
         violations=violations,
         changes=_changes(before, after, phase, violations, window),
-        effects=tuple(effect for effect in effects_of(after, policy) if effect.key not in known),
+        effects=tuple(effect for effect in effects_of(after, policy) if effect.key not in told),
         records=records,
-        findings=(*findings, *missing, *_series_findings(before, after), *_lost_findings(before, after, window)),
+        findings=(
+            *findings,
+            *missing,
+            *_series_findings(before, after),
+            *_late_port(before, after),
+            *_lost_findings(before, after, window),
+        ),
+        known=known_of(after, window),
     )
 
 
@@ -146,6 +156,15 @@ def _histories(connection: Connection) -> Iterable[History[Any]]:
 def _refused(code: str, seen: Observation) -> Finding:
     subject = seen.port_id if isinstance(seen, PortObservation) else seen.vbr_id
     return Finding(code=code, subject=subject, details={"at": seen.at.isoformat()})
+
+
+def _late_port(before: Connection | None, after: Connection) -> tuple[Finding, ...]:
+    """A port of an order that had none to expect any more: somebody should decide what it is for."""
+    port = after.port
+    if port is None or not after.came_late or (before is not None and before.port is not None):
+        return ()
+    given_up = "refused" if after.refusals else "failed" if after.failure is not None else "withdrawn"
+    return (Finding(code="port_after_failure", subject=port.port_id, details={"order": given_up}),)
 
 
 def _series_findings(before: Connection | None, after: Connection) -> tuple[Finding, ...]:

@@ -29,9 +29,10 @@ class PortFacts:
     port_id: str
     #: The earliest time of anything said about it.
     first_seen: datetime
-    #: Monotone: set once the port was seen Confirmed. Kept beside ``deleted``, because a deleted offer was declined
-    #: when it had never been accepted, and released when it had.
-    confirmed: bool = False
+    #: The earliest time at which the port was said to be Confirmed, so it only moves back; None while it never was.
+    #: Kept beside ``deleted``, because a deleted offer was declined when it had never been accepted, and released when
+    #: it had.
+    confirmed_at: datetime | None = None
     #: Monotone: set once the cloud has said Deleted, or a delete call went through.
     deleted: bool = False
     #: Values of the acceptance axis that no documentation lists; kept and shown.
@@ -47,6 +48,11 @@ class PortFacts:
     enabled_time: History[datetime] = EMPTY
     end_time: History[datetime] = EMPTY
     presence: History[str] = EMPTY
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the port was ever seen Confirmed. Monotone."""
+        return self.confirmed_at is not None
 
     @property
     def acceptance(self) -> Acceptance:
@@ -124,7 +130,7 @@ def merge_port(facts: PortFacts | None, seen: PortObservation) -> PortFacts:
     if seen.at < facts.first_seen:
         changes["first_seen"] = seen.at
     if seen.acceptance is not None:
-        changes |= _acceptance(facts, seen.acceptance)
+        changes |= _acceptance(facts, seen.acceptance, seen.at)
     return replace(facts, **changes) if changes else facts
 
 
@@ -163,9 +169,10 @@ def _add_fields(facts: Any, seen: Any, names: Iterable[str]) -> dict[str, Any]:
     return changes
 
 
-def _acceptance(facts: PortFacts, said: str) -> dict[str, Any]:
+def _acceptance(facts: PortFacts, said: str, at: datetime) -> dict[str, Any]:
     if said == Acceptance.CONFIRMED:
-        return {} if facts.confirmed else {"confirmed": True}
+        known = facts.confirmed_at
+        return {"confirmed_at": at} if known is None or at < known else {}
     if said == Acceptance.DELETED:
         return {} if facts.deleted else {"deleted": True}
     if said == Acceptance.UNCONFIRMED:

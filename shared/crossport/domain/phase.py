@@ -51,6 +51,9 @@ class _View:
     def enabled(self) -> bool:
         return self.status() == "Enabled"
 
+    def gave_up(self) -> bool:
+        return self.connection.failure is not None and self.connection.port is None
+
     def confirmed(self) -> bool:
         return self.connection.port is not None and self.connection.port.confirmed
 
@@ -160,8 +163,9 @@ def in_service(view: _View) -> bool:
 
 #: First match wins. Each condition reads merged facts and our own recorded acts, nothing else.
 PHASES: tuple[tuple[Phase, Callable[[_View], bool]], ...] = (
-    (Phase.REJECTED, lambda v: bool(v.connection.refusals)),
-    (Phase.FAILED, lambda v: v.connection.failure is not None or v.status() in _BROKEN_OFF),
+    # A port that is there all the same counts for more than why there was to be none.
+    (Phase.REJECTED, lambda v: bool(v.connection.refusals) and v.connection.port is None),
+    (Phase.FAILED, lambda v: v.gave_up() or v.status() in _BROKEN_OFF),
     (Phase.WITHDRAWN, lambda v: v.connection.withdrawn_at is not None and _offer_taken_back(v)),
     (Phase.DECLINED, _offer_ended),
     (Phase.RELEASED, lambda v: v.deleted()),

@@ -43,6 +43,8 @@ class Policy:
     settlement_age: timedelta = timedelta(days=35)
     #: How long an offer is left open before it is reminded and taken back.
     offer_lifetime: timedelta = timedelta(days=14)
+    #: Days after the offer on which a tenant who has not accepted is reminded, ascending.
+    offer_reminders: tuple[int, ...] = (1, 3, 7)
     #: How long an order that waits for its milestones holds its VLAN ID and bandwidth.
     hold_lifetime: timedelta = timedelta(days=30)
     #: Our own pause before a VLAN ID is used again (ruling 15).

@@ -211,8 +211,11 @@ def _accept_recover(case: _Case) -> RequestDecision:
 
 def _accept_cancel(case: _Case) -> RequestDecision:
     """Without a port the order ends at once; a port that may exist is withdrawn by the relay, which looks first."""
-    decision, held = _recorded(case, withdrawn_at=case.request.at), case.held
-    if case.connection.port is not None or case.connection.intended_at is not None or held is None:
+    held = case.held
+    if case.connection.port is not None or case.connection.intended_at is not None:
+        return RequestDecision(decision=_recorded(case, withdrawn_at=case.request.at))
+    decision = _recorded(case, withdrawn_at=case.request.at, hold_released_at=case.request.at)
+    if held is None:
         return RequestDecision(decision=decision)
     after = case.circuit.release(held.vlan_id, held.mbps)
     return RequestDecision(decision=decision, release=held, circuit=after)

@@ -117,7 +117,7 @@ RULES: tuple[Rule, ...] = (
         basis=_INFERRED,
         enforced_at=(Where.ORDER, Where.REQUEST, Where.OBSERVATION),
         checks=(zero_vlan_alone,),
-        codes=("vlan_taken", "vlan_clash"),
+        codes=("vlan_taken", "vlan_clash", "vlan_zero_not_alone"),
         switch="vlan_zero_is_exclusive",
     ),
     Rule(
@@ -379,6 +379,8 @@ OTHER_CODES: Mapping[str, str] = MappingProxyType(
         "locked_not_terminated": "a lock is settled, renewed or cleared, not recovered",
         "recovery_is_the_tenants": "a port that the tenant pays is recovered by the tenant, unless forced (ruling 4)",
         "hold_expired": "the order waited so long that it was taken back",
+        "port_after_failure": "a port turned up for an order that was refused, failed or taken back",
+        "port_made_by_hand": "the port of an order was made by hand: our calls name theirs after the order",
         "withdraw_blocked": "the cloud did not let an offer be taken back",
         "end_blocked": "the cloud did not let a port be deleted",
         "price_missing": "no price list has a price for what should be charged",

@@ -44,7 +44,7 @@ PORTS = st.builds(
     PortFacts,
     port_id=TEXTS,
     first_seen=TIMES,
-    confirmed=st.booleans(),
+    confirmed_at=st.none() | TIMES,
     deleted=st.booleans(),
     unknown_acceptance=st.frozensets(WORDS),
     **{name: histories(_values(name)) for name in PORT_FIELDS},
@@ -96,6 +96,7 @@ CONNECTIONS = st.builds(
     intended_at=st.none() | TIMES,
     failure=st.none() | REFUSALS,
     withdrawn_at=st.none() | TIMES,
+    hold_released_at=st.none() | TIMES,
     cease_recorded_at=st.none() | TIMES,
     attested_at=st.none() | TIMES,
     port=st.none() | PORTS,
@@ -112,15 +113,14 @@ def test_the_strategies_below_know_every_field() -> None:
         "connection_id", "account_id", "region", "circuit_id", "tenant_uid", "flow", "origin", "terms", "created_at",
         "client_order_id", "contract_number", "purchase_order", "customer_reference", "tenant_region", "milestones",
         "requests", "migration", "group_id", "refusals", "intended_at", "failure", "withdrawn_at", "cease_recorded_at",
-        "attested_at", "group_ready_at", "port", "vbrs",
-        "heads",
+        "hold_released_at", "attested_at", "group_ready_at", "port", "vbrs", "heads",
     }  # fmt: skip
     assert set(Request.__dataclass_fields__) == {
         "request_id", "kind", "at", "actor", "spec", "vlan_id", "forced", "vbr_id",
     }  # fmt: skip
     assert set(Migration.__dataclass_fields__) == {"vbr_id", "bandwidth_mbps", "before", "after"}
     assert set(PortFacts.__dataclass_fields__) == {
-        "port_id", "first_seen", "confirmed", "deleted", "unknown_acceptance", *PORT_FIELDS,
+        "port_id", "first_seen", "confirmed_at", "deleted", "unknown_acceptance", *PORT_FIELDS,
     }  # fmt: skip
     assert set(VbrFacts.__dataclass_fields__) == {"vbr_id", "first_seen", "deleted", *VBR_FIELDS}
 

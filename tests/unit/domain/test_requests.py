@@ -299,7 +299,9 @@ def test_a_cancelled_order_gives_its_hold_back_unless_a_port_may_exist(
     assert (found.release, found.circuit) == ((HELD, circuit()) if released else (None, None))
     assert found.hold is None
     assert found.decision is not None
-    assert found.decision.connection == replace(of, requests=(request(CANCEL),), withdrawn_at=NOW + HOUR)
+    ended = NOW + HOUR if of is ORDERED else None
+    expected = replace(of, requests=(request(CANCEL),), withdrawn_at=NOW + HOUR, hold_released_at=ended)
+    assert found.decision.connection == expected
 
 
 @pytest.mark.parametrize(("kind", "of"), [(SPEC, ENABLED), (CEASE, ENABLED), (CANCEL, OFFERED)])

@@ -27,7 +27,7 @@ TIME_FIELDS = frozenset({"enabled_time", "end_time"})
 _SOURCES = tuple(Source)
 _ORDER_MODES = {str(mode): mode for mode in OrderMode}
 _TEXTS = ("client_order_id", "contract_number", "purchase_order", "customer_reference", "tenant_region", "group_id")
-_TIMES = ("intended_at", "withdrawn_at", "cease_recorded_at", "attested_at", "group_ready_at")
+_TIMES = ("intended_at", "withdrawn_at", "hold_released_at", "cease_recorded_at", "attested_at", "group_ready_at")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _parse_time = datetime.fromisoformat
 
@@ -195,8 +195,8 @@ def _load_migration(parts: list[Any]) -> Migration:
 
 def _dump_port(port: PortFacts, stamps: _Stamps) -> dict[str, Any]:
     written: dict[str, Any] = {"port_id": port.port_id, "first_seen": port.first_seen.isoformat()}
-    if port.confirmed:
-        written["confirmed"] = True
+    if port.confirmed_at is not None:
+        written["confirmed_at"] = port.confirmed_at.isoformat()
     if port.deleted:
         written["deleted"] = True
     if port.unknown_acceptance:
@@ -210,7 +210,7 @@ def _load_port(written: dict[str, Any], stamps: list[Stamp]) -> PortFacts:
     return PortFacts(
         port_id=written["port_id"],
         first_seen=_parse_time(written["first_seen"]),
-        confirmed=get("confirmed", False),
+        confirmed_at=_parse_time(written["confirmed_at"]) if "confirmed_at" in written else None,
         deleted=get("deleted", False),
         unknown_acceptance=frozenset(get("unknown_acceptance", ())),
         **_load_histories(written, PORT_FIELDS, stamps),

@@ -51,6 +51,7 @@ def portrait(connection: Connection) -> dict[str, Any]:
         "group_ready_at": utc(connection.group_ready_at),
         "intended_at": utc(connection.intended_at),
         "withdrawn_at": utc(connection.withdrawn_at),
+        "hold_released_at": utc(connection.hold_released_at),
         "cease_recorded_at": utc(connection.cease_recorded_at),
         "attested_at": utc(connection.attested_at),
         "acceptance": None if port is None else str(port.acceptance),
@@ -124,7 +125,7 @@ def _port(port: PortFacts) -> dict[str, Any]:
     return {
         "port_id": port.port_id,
         "first_seen": utc(port.first_seen),
-        "confirmed": port.confirmed,
+        "confirmed_at": utc(port.confirmed_at),
         "deleted": port.deleted,
         "unknown_acceptance": sorted(port.unknown_acceptance),
         **_histories(port, PORT_FIELDS),

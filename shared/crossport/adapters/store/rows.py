@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from crossport.adapters.store import document, observations
-from crossport.application.ports import Completion, InputRow, OutboxRow, OutboxState, Save, Unrouted
+from crossport.application.ports import CircuitRun, Completion, InputRow, OutboxRow, OutboxState, Save, Unrouted
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
 from crossport.domain.decide import Finding
@@ -59,6 +59,9 @@ def connection_columns(save: Save) -> dict[str, Any]:
         "group_id": connection.group_id,
         "phase": save.phase,
         "violations": _encode([evidence(violation) for violation in save.violations]),
+        "port_glance": save.known.port if save.known else None,
+        "vbrs_glance": save.known.vbrs if save.known else None,
+        "port_over": int(save.known.over) if save.known else None,
         "document": document.dump(connection),
         "created_at": stamp(connection.created_at),
         "at": stamp(save.at),
@@ -302,3 +305,39 @@ def _day(text: str | None) -> date | None:
 
 def _day_text(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
+
+
+def circuit_run_columns(run: CircuitRun) -> dict[str, Any]:
+    """A row of ``circuit_run``."""
+    return {
+        "circuit_id": run.circuit_id,
+        "account_id": run.account_id,
+        "at": stamp(run.at),
+        "complete": int(run.complete),
+        "why": run.why,
+        "listed": run.listed,
+        "differences": json_text(run.differences),
+        "breaches": json_text([{"code": each.code, "subject": each.subject, **each.details} for each in run.breaches]),
+    }
+
+
+def run_audit_columns(run: CircuitRun) -> dict[str, Any]:
+    """The line of a reconciliation in the audit trail."""
+    columns = circuit_run_columns(run)
+    details = {name: columns[name] for name in ("complete", "why", "listed")}
+    details |= {"differences": list(run.differences), "breaches": [each.code for each in run.breaches]}
+    return {
+        "at": columns["at"],
+        "kind": "reconciliation",
+        "function": "reconcile",
+        "key": "",
+        "digest": "",
+        "verdict": "",
+        "reason": run.why,
+        "pending": "",
+        "account_id": run.account_id,
+        "connection_id": None,
+        "name": run.circuit_id,
+        "actor": "crossport",
+        "details": json_text(details),
+    }

@@ -50,6 +50,7 @@ class PortItem(Answered):
     vlan_id: str | int | None
     ali_uid: Uid | None
     order_mode: str | None
+    name: str | None
     creation_time: str | None
     enabled_time: str | None
     end_time: str | None
@@ -91,8 +92,8 @@ class VbrItem(Answered):
     vlan_id: str | int | None
     status: str | None
 
-    def observed(self, at: datetime, port_id: str) -> VbrObservation:
-        """What this says about the VBR on the port at that time."""
+    def observed(self, at: datetime, port_id: str | None) -> VbrObservation:
+        """What this says about the VBR at that time; a circuit's list does not say on which port it hangs."""
         return VbrObservation(
             at=at,
             source=Source.READ,

@@ -14,6 +14,7 @@ from crossport.adapters.vpc import answers, sdk, vbr_answers
 from crossport.adapters.vpc.failures import DRY_RUN_PASSED, PORT_GONE, VBR_GONE, bad_answer, translate
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, PortPage, Read, VbrRead
+from crossport.domain.observation import VbrObservation
 from crossport.domain.rights import partner_may_call
 from crossport.domain.vocabulary import Acceptance
 
@@ -231,7 +232,7 @@ class VpcCloud:
         if port is None:
             return Read(date=date, port=None)
         vbrs = tuple(item.observed(date, port_id) for item in self._vbrs(place, port_id))
-        return Read(date=date, port=port.observed(date), vbrs=vbrs)
+        return Read(date=date, port=port.observed(date), vbrs=vbrs, name=port.name)
 
     def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
         """The live port on this circuit with this VLAN ID and tenant; the newest, should there be several.
@@ -255,7 +256,9 @@ class VpcCloud:
         ]
         # ISO 8601 times of one zone sort as text.
         newest = max(live, key=lambda item: (item.creation_time or "", item.physical_connection_id), default=None)
-        return Read(date=date, port=None if newest is None else newest.observed(date))
+        if newest is None:
+            return Read(date=date, port=None)
+        return Read(date=date, port=newest.observed(date), name=newest.name)
 
     def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
         """ListVirtualPhysicalConnections of one circuit, 100 ports a page, to the end.
@@ -269,6 +272,15 @@ class VpcCloud:
             items = page.virtual_physical_connections
             ports = (item.observed(date) for item in items if item.parent_physical_connection_id == circuit_id)
             yield PortPage(started=started, ports=tuple(ports), total=page.total_count)
+
+    def list_vbrs(self, *, account_id: str, region: str, circuit_id: str) -> tuple[VbrObservation, ...]:
+        """DescribeVirtualBorderRoutersForPhysicalConnection of the circuit, 50 a page, to the end.
+
+        Dated with the first answer's Date. Raises CloudCallError when the list does not end as it says.
+        """
+        pages = list(self._vbr_pages(_Place(account_id, region), circuit_id))
+        started = pages[0][0]
+        return tuple(item.observed(started, None) for _, page in pages for item in page.items)
 
     def _ports(self, place: _Place, **filters: Any) -> tuple[datetime, list[answers.PortItem]]:
         """All ports that match, with the first page's date. An incomplete list raises: absence must be certain."""
@@ -293,6 +305,13 @@ class VpcCloud:
             raise bad_answer(_documented(action), "the list is shorter than its TotalCount", write=False)
 
     def _vbrs(self, place: _Place, connection_id: str, **filters: Any) -> Iterator[answers.VbrItem]:
+        for _, page in self._vbr_pages(place, connection_id, **filters):
+            yield from page.items
+
+    def _vbr_pages(
+        self, place: _Place, connection_id: str, **filters: Any
+    ) -> Iterator[tuple[datetime, answers.VbrPage]]:
+        """The pages of a list to its end, at least one. Raises CloudCallError when it does not end as it says."""
         action = "describe_virtual_border_routers_for_physical_connection"
         number, shown = 1, 0
         while True:
@@ -303,8 +322,8 @@ class VpcCloud:
                 "page_size": _VBRS_A_PAGE,
                 **filters,
             }
-            _, page = self._read(place, action, parameters, answers.VbrPage)
-            yield from page.items
+            date, page = self._read(place, action, parameters, answers.VbrPage)
+            yield date, page
             shown += len(page.items)
             if shown >= page.total_count:
                 return

@@ -5,8 +5,9 @@ from __future__ import annotations
 from crossport.application.commands.desk import Desk, Done, Task, completion
 from crossport.application.commit import MAX_ROUNDS, read_port
 from crossport.application.ports import OutboxState, Stored
+from crossport.domain.checks import vlan_in_range
 from crossport.domain.connection import Connection, Request
-from crossport.domain.decide import conclude
+from crossport.domain.decide import Finding, conclude
 from crossport.domain.observation import PortObservation
 from crossport.domain.orders import Hold
 from crossport.domain.specs import MBPS
@@ -115,6 +116,33 @@ def claim_hold(desk: Desk, task: Task) -> Done:
         if desk.saved(stored, decision, ending, hold=hold, circuit=after, cleared=cleared):
             return ending, True
     return desk.wait(leased, "contended")
+
+
+def hold_port(desk: Desk, task: Task) -> Done:
+    """Hold again what a port uses that turned up after its order's hold had been given back.
+
+    Where another connection has the VLAN ID by now, that is the finding ``vlan_clash``, and the row waits for it.
+    """
+    leased, connection, circuit = task.leased, task.connection, desk.store.circuit(task.connection.circuit_id)
+    port = connection.port
+    if port is None or port.vlan_id.current is None:
+        return desk.wait_for(task, "waiting:port")
+    if circuit is None:
+        return desk.failed(leased, "no_connection")
+    if desk.holds(connection):
+        return desk.done(leased, "held_already")
+    vlan_id = port.vlan_id.current
+    details = {"circuit_id": circuit.circuit_id, "vlan_id": vlan_id}
+    wrong = tuple(vlan_in_range(vlan_id))
+    if wrong:
+        ending = completion(leased, OutboxState.FAILED, "vlan_out_of_range")
+        findings = tuple(Finding(code=r.code, subject=port.port_id, details=details) for r in wrong)
+        return desk.observed(leased, connection, (), ending, findings=findings)
+    if circuit.holds(vlan_id) and not leased.reason.startswith("waiting:vlan_id"):
+        ending, _ = desk.wait_for(task, "waiting:vlan_id")
+        finding = Finding(code="vlan_clash", subject=port.port_id, details=details)
+        return desk.observed(leased, connection, (), ending, findings=(finding,))
+    return claim_hold(desk, task)
 
 
 def _saved(desk: Desk, task: Task, stored: Stored, holds: tuple[Hold, ...]) -> bool:

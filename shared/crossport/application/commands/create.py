@@ -10,8 +10,9 @@ from crossport.application.commands.desk import Desk, Done, Task, completion, sh
 from crossport.application.commit import MAX_ROUNDS
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import CloudFailure, Completion, CreatePort, LeasedRow, OutboxState, Read
-from crossport.domain.connection import Connection, Refusal
-from crossport.domain.decide import conclude
+from crossport.application.routing import port_route
+from crossport.domain.connection import Connection, Refusal, made_by_hand
+from crossport.domain.decide import Finding, conclude
 from crossport.domain.observation import PortObservation
 from crossport.domain.vocabulary import Acceptance, Presence, Source
 
@@ -92,9 +93,11 @@ def _earlier_try(desk: Desk, task: Task, sent_at: datetime | None) -> Done | Non
         if sent_at is None or error.failure is CloudFailure.PERMANENT:
             raise
         return desk.wait(leased, leased.reason)
-    if found.port is not None:
+    by_hand = made_by_hand(connection, found.name)
+    if found.port is not None and (not by_hand or _fits(desk, connection, found.port)):
         ending = completion(leased, OutboxState.DONE, "found")
-        return desk.observed(leased, connection, shifted(found, task.policy), ending)
+        findings = (hand_made(found.port),) if by_hand else ()
+        return desk.observed(leased, connection, shifted(found, task.policy), ending, findings=findings)
     if sent_at is not None and found.date < sent_at + task.policy.consistency_window:
         # A list may lag behind a create call that did happen; the same call comes only after the window.
         return desk.wait(leased, leased.reason)
@@ -153,8 +156,26 @@ def _found(desk: Desk, connection: Connection) -> Read:
     )
 
 
+def _fits(desk: Desk, connection: Connection, port: PortObservation) -> bool:
+    """Whether a port made by hand is exactly what was ordered, and no other connection's.
+
+    One that is not stays what it is: the create call is then refused for its VLAN ID, and the port adopted.
+    """
+    terms = connection.terms
+    if (port.spec, port.order_mode) != (terms.spec, str(terms.order_mode)):
+        return False
+    owners = desk.store.load(routes=[port_route(port.port_id)]).connections.values()
+    return all(owner.connection.connection_id == connection.connection_id for owner in owners)
+
+
+def hand_made(port: PortObservation) -> Finding:
+    """The finding that an order's port was not made by our call."""
+    details = {"circuit_id": port.circuit_id, "vlan_id": port.vlan_id}
+    return Finding(code="port_made_by_hand", subject=port.port_id, details=details)
+
+
 def _request(connection: Connection) -> CreatePort:
-    """The create call of a connection. The port's name carries the order number only (ruling 11)."""
+    """The create call of a connection."""
     return CreatePort(
         account_id=connection.account_id,
         region=connection.region,
@@ -163,6 +184,6 @@ def _request(connection: Connection) -> CreatePort:
         vlan_id=connection.terms.vlan_id,
         spec=connection.terms.spec,
         order_mode=str(connection.terms.order_mode),
-        name=f"order-{connection.client_order_id}",
+        name=connection.port_name,
         token=connection.token,
     )

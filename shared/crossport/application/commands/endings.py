@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+from crossport.application.commands.create import hand_made
 from crossport.application.commands.desk import TICK, Desk, Done, Task, completion, shifted
 from crossport.application.commit import MAX_ROUNDS
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import CloudFailure, OutboxState
+from crossport.domain.connection import made_by_hand
 from crossport.domain.cool_down import cool_down_ends
 from crossport.domain.decide import Finding, conclude
 from crossport.domain.facts import port_gone
@@ -23,7 +26,7 @@ def withdraw_port(desk: Desk, task: Task) -> Done:
     """Take an open offer back. The port is read right before: if it was accepted meanwhile, nothing is done.
 
     A paid offer is terminated first (ruling 1). Whether a tenant-paid offer may be withdrawn is [INF] (ruling 4): a
-    refusal is a finding, ``withdraw_blocked``, and the offer stays open.
+    refusal is a finding, ``withdraw_blocked``, and the offer stays open. So does one that was made by hand.
     """
     leased, connection = task.leased, task.connection
     if connection.port_id is None:
@@ -33,6 +36,9 @@ def withdraw_port(desk: Desk, task: Task) -> Done:
         return desk.observed(leased, connection, seen, completion(leased, OutboxState.DONE, "gone_already"))
     if read.port.acceptance == Acceptance.CONFIRMED:
         return desk.observed(leased, connection, seen, completion(leased, OutboxState.DROPPED, "accepted_meanwhile"))
+    if made_by_hand(connection, read.name):
+        ending = completion(leased, OutboxState.FAILED, "port_made_by_hand")
+        return desk.observed(leased, connection, seen, ending, findings=(hand_made(read.port),))
     match next_step(read.port.status, has_vbrs=False):
         case TeardownStep.TERMINATE_PORT:
             return _terminate(desk, task, seen)
@@ -84,7 +90,10 @@ def release_hold(desk: Desk, task: Task) -> Done:
             return desk.done(leased, "nothing_held")
         for hold in holds:
             circuit = circuit.release(hold.vlan_id, hold.mbps)
-        decision = conclude(connection, connection, task.policy)
+        after = connection
+        if connection.port is None:
+            after = replace(connection, hold_released_at=desk.clock.now())
+        decision = conclude(connection, after, task.policy)
         ending = completion(leased, OutboxState.DONE)
         if desk.saved(stored, decision, ending, release=holds, circuit=circuit):
             return ending, True
@@ -109,7 +118,7 @@ def _unless_created(desk: Desk, task: Task) -> Done | None:
         vlan_id=connection.terms.vlan_id,
         tenant_uid=connection.tenant_uid,
     )
-    if found.port is not None:
+    if found.port is not None and not made_by_hand(connection, found.name):
         ending, _ = desk.wait_for(task, "waiting:port")
         return desk.observed(leased, connection, shifted(found, task.policy), ending)
     sure = connection.withdrawn_at + CREATE_MAY_LAST + task.policy.consistency_window

@@ -15,6 +15,7 @@ from crossport.application.ports.messages import (
     Sender,
 )
 from crossport.application.ports.rows import (
+    CircuitRun,
     Completion,
     InputRow,
     LeasedRow,
@@ -38,6 +39,7 @@ from crossport.application.ports.store import (
 
 __all__ = [
     "Answer",
+    "CircuitRun",
     "Clock",
     "Cloud",
     "CloudFailure",

@@ -41,6 +41,8 @@ class Read:
     date: datetime
     port: PortObservation | None
     vbrs: tuple[VbrObservation, ...] = ()
+    #: The port's Name, which tells a port that our create call made from one made by hand; None when it was not said.
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +150,10 @@ class Cloud(Protocol):
         ...
 
     def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
-        """The live port on this circuit with this VLAN ID and tenant, if there is one: did our create call happen?"""
+        """The live port on this circuit with this VLAN ID and tenant, if there is one: did our create call happen?
+
+        It may have been made by hand: its ``name`` tells.
+        """
         ...
 
     def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
@@ -157,5 +162,13 @@ class Cloud(Protocol):
         The listing is complete when the iterator has ended by itself. A page that fails or is missing raises
         ``CloudCallError`` from the iterator: what was listed until then is true, and of all else nothing is known,
         least of all that it is gone (rule 20). A port may come twice when the list moves under the reader.
+        """
+        ...
+
+    def list_vbrs(self, *, account_id: str, region: str, circuit_id: str) -> tuple[VbrObservation, ...]:
+        """Every VBR of a circuit and of its ports that the circuit's owner is shown, of all accounts; complete.
+
+        The list does not say on which port a VBR hangs: ``port_id`` is None. Whether VBRs on shared ports are shown at
+        all is not documented (ruling 8, [INF]).
         """
         ...

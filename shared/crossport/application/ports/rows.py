@@ -11,6 +11,7 @@ from typing import Any
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
 from crossport.domain.decide import Finding
+from crossport.domain.differences import Known
 from crossport.domain.groups import Sibling
 from crossport.domain.ledger import BillingRecord
 from crossport.domain.observation import Observation
@@ -168,6 +169,8 @@ class Save:
     outbox: tuple[OutboxRow, ...] = ()
     records: tuple[BillingRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
+    #: What lists should show of the connection's port, for reconciliation; None while there is no port.
+    known: Known | None = None
     #: (code, subject) of the connection's findings that are settled now; those that are not open are skipped.
     #: Never one of ``findings``.
     cleared: tuple[tuple[str, str], ...] = ()
@@ -191,3 +194,19 @@ class SaveOutcome(StrEnum):
     LOST = "lost"
     #: An inbox key of the save is there already; load again to see which.
     DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CircuitRun:
+    """What one reconciliation of a circuit leaves behind. ``differences`` are JSON values, one for each."""
+
+    circuit_id: str
+    account_id: str
+    at: datetime
+    complete: bool
+    #: Why a list broke off; "" when none did.
+    why: str
+    listed: int
+    differences: tuple[Mapping[str, Any], ...]
+    #: What is wrong on the circuit as a whole; findings that are not among these any more are cleared.
+    breaches: tuple[Finding, ...]

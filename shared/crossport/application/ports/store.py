@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from crossport.application.ports.rows import (
+    CircuitRun,
     Completion,
     InputRow,
     LeasedRow,
@@ -19,6 +20,7 @@ from crossport.application.ports.rows import (
     Unrouted,
 )
 from crossport.domain.circuit import Circuit
+from crossport.domain.differences import Known
 from crossport.domain.orders import Tenant
 
 
@@ -82,6 +84,15 @@ class Store(Protocol):
 
     def circuit(self, circuit_id: str) -> Circuit | None:
         """The circuit, or None."""
+        ...
+
+    def known_ports(self, circuit_id: str) -> Iterable[Known]:
+        """What lists should show of every port of ours on this circuit, ended ones included, in order of port id."""
+        ...
+
+    def reconciled(self, run: CircuitRun) -> None:
+        """Keep what a reconciliation has found: the circuit's latest run, its findings, and, unless it found nothing,
+        a line of the audit trail."""
         ...
 
     def seal(self, *, now: datetime, holder: str, lease_for: timedelta, limit: int) -> int:

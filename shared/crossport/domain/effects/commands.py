@@ -34,10 +34,17 @@ def _provisioning(connection: Connection, policy: Policy) -> Iterator[Command]:
         # The create call answers with an id alone; the port's own words follow from a read.
         yield _command(connection, "read_port", port_id=port.port_id, cause="created")
     ours_to_pay = connection.origin is Origin.ORDER and connection.terms.order_mode == OrderMode.PARTNER_PAYS
-    if port is not None and ours_to_pay and (policy.partner_pays_at == "created" or port.confirmed):
+    if (
+        port is not None
+        and ours_to_pay
+        and not connection.refusals
+        and (policy.partner_pays_at == "created" or port.confirmed)
+    ):
         yield _command(connection, "pay_port")
     if attach_due(connection):
         yield _command(connection, "attach_vbr")
+    if connection.came_late:
+        yield _command(connection, "hold_port")
 
 
 def attach_due(connection: Connection) -> bool:
@@ -63,6 +70,11 @@ def _endings(connection: Connection) -> Iterator[Command]:
     ended = connection.withdrawn_at is not None or connection.cease_recorded_at is not None
     if (connection.intended_at is not None and ended) or _missed(connection):
         yield _command(connection, "release_hold")
+    if connection.came_late and connection.hold_released_at is not None:
+        # The commands of the withdrawal were done before there was a port.
+        yield _command(connection, "withdraw_port", cause="late")
+        if _missed(connection):
+            yield _command(connection, "release_hold", cause="late")
 
 
 def _of_group(connection: Connection) -> Iterator[Command]:

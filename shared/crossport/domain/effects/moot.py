@@ -151,4 +151,5 @@ _MOOT: dict[str, Callable[[Any, Connection, Phase], str | None]] = {
     "convert_vbr": _moot_create,
     "pay_port": _moot_pay,
     "claim_hold": _moot_claim,
+    "hold_port": _moot_claim,
 }

@@ -10,10 +10,11 @@ WHERE circuit_id = :circuit_id AND version = :version;
 -- Another connection with the same port is not this conflict: it is an error, and must not look like a lost race.
 INSERT INTO connection (
     id, version, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
-    flow, origin, group_id, phase, violations, document, created_at, updated_at
+    flow, origin, group_id, phase, violations, port_glance, vbrs_glance, port_over, document, created_at, updated_at
 ) VALUES (
     :id, 1, :account_id, :region, :circuit_id, :tenant_uid, :port_id, :accepted_vbr_id, :vlan_id, :spec, :order_mode,
-    :flow, :origin, :group_id, :phase, :violations, :document, :created_at, :at
+    :flow, :origin, :group_id, :phase, :violations, :port_glance, :vbrs_glance, :port_over, :document, :created_at,
+    :at
 )
 ON CONFLICT (id) DO NOTHING;
 
@@ -27,6 +28,9 @@ SET version = version + 1,
     order_mode = :order_mode,
     phase = :phase,
     violations = :violations,
+    port_glance = :port_glance,
+    vbrs_glance = :vbrs_glance,
+    port_over = :port_over,
     document = :document,
     updated_at = :at
 WHERE id = :id AND version = :version;

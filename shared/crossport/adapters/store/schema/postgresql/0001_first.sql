@@ -10,7 +10,7 @@ CREATE FUNCTION refuse_save(code TEXT, what TEXT) RETURNS BOOLEAN LANGUAGE plpgs
 BEGIN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = what; END $$;
 
 -- One tenant's shared port. ``document`` is the whole aggregate (adapters/store/document.py); the other columns repeat
--- what lists and constraints need.
+-- what lists and constraints need, and ``port_glance``, ``vbrs_glance`` and ``port_over`` what reconciliation compares.
 CREATE TABLE connection (
     id              TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     version         INTEGER NOT NULL,
@@ -28,12 +28,15 @@ CREATE TABLE connection (
     group_id        TEXT COLLATE "C" NOT NULL,
     phase           TEXT COLLATE "C" NOT NULL,
     violations      TEXT COLLATE "C" NOT NULL,
+    port_glance     TEXT COLLATE "C",
+    vbrs_glance     TEXT COLLATE "C",
+    port_over       INTEGER,
     document        TEXT COLLATE "C" NOT NULL,
     created_at      TEXT COLLATE "C" NOT NULL,
     updated_at      TEXT COLLATE "C" NOT NULL
 );
 
-CREATE INDEX connection_by_circuit ON connection (circuit_id);
+CREATE INDEX connection_by_circuit ON connection (circuit_id, port_id);
 CREATE INDEX connection_by_group ON connection (group_id, account_id) WHERE group_id <> '';
 CREATE INDEX connection_ordered ON connection (created_at) WHERE phase = 'ordered';
 
@@ -164,7 +167,8 @@ CREATE TABLE ledger (
 CREATE INDEX ledger_unsealed ON ledger (written_at, key) WHERE seq IS NULL;
 CREATE INDEX ledger_by_connection ON ledger (connection_id);
 
--- What a person should look at; open while ``cleared_at`` is null.
+-- What a person should look at; open while ``cleared_at`` is null. ``connection_id`` is a circuit's id for what is wrong
+-- on a circuit as a whole.
 CREATE TABLE finding (
     key           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     connection_id TEXT COLLATE "C" NOT NULL,
@@ -176,6 +180,18 @@ CREATE TABLE finding (
 );
 
 CREATE INDEX finding_by_connection ON finding (connection_id);
+
+-- The latest reconciliation of each circuit. Runs that found something stand in the audit trail as well.
+CREATE TABLE circuit_run (
+    circuit_id  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    account_id  TEXT COLLATE "C" NOT NULL,
+    at          TEXT COLLATE "C" NOT NULL,
+    complete    INTEGER NOT NULL,
+    why         TEXT COLLATE "C" NOT NULL,
+    listed      INTEGER NOT NULL,
+    differences TEXT COLLATE "C" NOT NULL,
+    breaches    TEXT COLLATE "C" NOT NULL
+);
 
 -- Tenants as declared.
 CREATE TABLE tenant (

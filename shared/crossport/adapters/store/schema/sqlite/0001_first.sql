@@ -8,7 +8,7 @@
 -- times. Money is decimal text. JSON is text.
 
 -- One tenant's shared port. ``document`` is the whole aggregate (adapters/store/document.py); the other columns repeat
--- what lists and constraints need.
+-- what lists and constraints need, and ``port_glance``, ``vbrs_glance`` and ``port_over`` what reconciliation compares.
 CREATE TABLE connection (
     id              TEXT NOT NULL PRIMARY KEY,
     version         INTEGER NOT NULL,
@@ -26,12 +26,15 @@ CREATE TABLE connection (
     group_id        TEXT NOT NULL,
     phase           TEXT NOT NULL,
     violations      TEXT NOT NULL,
+    port_glance     TEXT,
+    vbrs_glance     TEXT,
+    port_over       INTEGER,
     document        TEXT NOT NULL,
     created_at      TEXT NOT NULL,
     updated_at      TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX connection_by_circuit ON connection (circuit_id);
+CREATE INDEX connection_by_circuit ON connection (circuit_id, port_id);
 CREATE INDEX connection_by_group ON connection (group_id, account_id) WHERE group_id <> '';
 CREATE INDEX connection_ordered ON connection (created_at) WHERE phase = 'ordered';
 
@@ -162,7 +165,8 @@ CREATE TABLE ledger (
 CREATE INDEX ledger_unsealed ON ledger (written_at, key) WHERE seq IS NULL;
 CREATE INDEX ledger_by_connection ON ledger (connection_id);
 
--- What a person should look at; open while ``cleared_at`` is null.
+-- What a person should look at; open while ``cleared_at`` is null. ``connection_id`` is a circuit's id for what is wrong
+-- on a circuit as a whole.
 CREATE TABLE finding (
     key           TEXT NOT NULL PRIMARY KEY,
     connection_id TEXT NOT NULL,
@@ -174,6 +178,18 @@ CREATE TABLE finding (
 ) STRICT;
 
 CREATE INDEX finding_by_connection ON finding (connection_id);
+
+-- The latest reconciliation of each circuit. Runs that found something stand in the audit trail as well.
+CREATE TABLE circuit_run (
+    circuit_id  TEXT NOT NULL PRIMARY KEY,
+    account_id  TEXT NOT NULL,
+    at          TEXT NOT NULL,
+    complete    INTEGER NOT NULL,
+    why         TEXT NOT NULL,
+    listed      INTEGER NOT NULL,
+    differences TEXT NOT NULL,
+    breaches    TEXT NOT NULL
+) STRICT;
 
 -- Tenants as declared.
 CREATE TABLE tenant (

@@ -29,6 +29,9 @@ u AS (
         order_mode = :order_mode,
         phase = :phase,
         violations = :violations,
+        port_glance = :port_glance,
+        vbrs_glance = :vbrs_glance,
+        port_over = :port_over,
         document = :document,
         updated_at = :at
     WHERE id = :id AND version = :version
@@ -41,10 +44,12 @@ u AS (
 u AS (
     INSERT INTO connection (
         id, version, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
-        flow, origin, group_id, phase, violations, document, created_at, updated_at
+        flow, origin, group_id, phase, violations, port_glance, vbrs_glance, port_over, document, created_at,
+        updated_at
     )
     SELECT :id, 1, :account_id, :region, :of_circuit, :tenant_uid, :port_id, :accepted_vbr_id, :vlan_id, :spec,
-        :order_mode, :flow, :origin, :group_id, :phase, :violations, :document, :created_at, :at
+        :order_mode, :flow, :origin, :group_id, :phase, :violations, :port_glance, :vbrs_glance, :port_over, :document,
+        :created_at, :at
 
 -- name: one_insert_end
     ON CONFLICT (id) DO NOTHING
@@ -61,7 +66,8 @@ wanted AS MATERIALIZED (
     FROM json_to_recordset(CAST(:wanted AS JSON)) AS listed (
         id TEXT, version INTEGER, account_id TEXT, region TEXT, circuit_id TEXT, tenant_uid TEXT, port_id TEXT,
         accepted_vbr_id TEXT, vlan_id INTEGER, spec TEXT, order_mode TEXT, flow TEXT, origin TEXT, group_id TEXT,
-        phase TEXT, violations TEXT, document TEXT, created_at TEXT, at TEXT
+        phase TEXT, violations TEXT, port_glance TEXT, vbrs_glance TEXT, port_over INTEGER, document TEXT,
+        created_at TEXT, at TEXT
     )
 ),
 updated AS (
@@ -74,6 +80,9 @@ updated AS (
         order_mode = wanted.order_mode,
         phase = wanted.phase,
         violations = wanted.violations,
+        port_glance = wanted.port_glance,
+        vbrs_glance = wanted.vbrs_glance,
+        port_over = wanted.port_over,
         document = wanted.document,
         updated_at = wanted.at
     FROM locked
@@ -84,10 +93,11 @@ updated AS (
 inserted AS (
     INSERT INTO connection (
         id, version, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
-        flow, origin, group_id, phase, violations, document, created_at, updated_at
+        flow, origin, group_id, phase, violations, port_glance, vbrs_glance, port_over, document, created_at,
+        updated_at
     )
     SELECT id, 1, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
-        flow, origin, group_id, phase, violations, document, created_at, at
+        flow, origin, group_id, phase, violations, port_glance, vbrs_glance, port_over, document, created_at, at
     FROM wanted
     WHERE version IS NULL
     ORDER BY id
