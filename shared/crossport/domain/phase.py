@@ -72,9 +72,15 @@ class _View:
     def vbr_lives(self) -> bool:
         vbr = self.connection.accepted_vbr(self.window)
         if vbr is None:
-            return self.connection.attested_at is not None and not self.connection.live_vbrs(self.window)
+            return self._attested()
         # A create event does not mention the status; an unknown one matches no rule.
         return vbr.status.current in (None, VBR_UP)
+
+    def _attested(self) -> bool:
+        """Whether the tenant's word stands for a VBR (ruling 8): where one was ever seen on the port, sight counts."""
+        connection = self.connection
+        seen = any(_was_on(vbr, connection.port) for vbr in connection.vbrs if connection.port is not None)
+        return connection.attested_at is not None and not seen and not connection.live_vbrs(self.window)
 
 
 def _was_on(vbr: VbrFacts, port: PortFacts) -> bool:

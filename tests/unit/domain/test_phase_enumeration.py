@@ -96,7 +96,7 @@ class Case:
 # --- The oracle: design section 1, "Phase", with rulings 1, 4, 8 and 14 --------------------------------------------
 
 _UP = {"conforming", "conforming, status unsaid", "conforming, owner unsaid", "two, one wrong"}
-_NOT_ON_THE_PORT = {"none", "deleting", "deleted", "gone", "on the circuit"}
+_NEVER_ON_THE_PORT = {"none", "on the circuit"}
 
 
 def _refused(case: Case) -> bool:
@@ -145,7 +145,7 @@ def _suspended(case: Case) -> bool:
 
 
 def _served(case: Case) -> bool:
-    return case.vbr in _UP or ("attested" in case.acts and case.vbr in _NOT_ON_THE_PORT)
+    return case.vbr in _UP or ("attested" in case.acts and case.vbr in _NEVER_ON_THE_PORT)
 
 
 def _working(case: Case) -> bool:
