@@ -7,11 +7,11 @@ import statistics
 import time
 from collections import defaultdict
 
-from bench import cold_start
+from bench import cold_start, ours
 from bench.one_event import check
 from bench.processes import in_process, started
 from bench.report import Bar, Report
-from bench.work import distinct, events
+from bench.work import distinct, events, poisoned
 from tests.postgresql_server import PostgresServer
 
 CONNECTIONS = 100
@@ -120,8 +120,12 @@ class Bench:
                 if name == "crossport":
                     flushes.append((after[0] - before[0]) / len(events(CONNECTIONS)))
                 self._drop(database)
-        rate = {name: statistics.median(rates[name]) for name in names}
+            rates["crossport, one poison event in each"].append(self._poisoned())
+        rate = {name: statistics.median(found) for name, found in rates.items()}
+        with_poison = rate["crossport, one poison event in each"] / rate["floor, pipelined"]
         self._report.bars += [
+            Bar(number="P2", what="the same with one poison event in each batch", least=0.50, measured=with_poison,
+                informative=True),
             Bar(number="P2", what="batches of 16, PostgreSQL: crossport / pipelined floor", least=0.70,
                 measured=rate["crossport"] / rate["floor, pipelined"]),
             Bar(number="P3", what="WAL flushes an event, batches of 16", most=round(1.05 / _BATCH, 4),
@@ -129,8 +133,20 @@ class Bench:
         ]  # fmt: skip
         self._report.tables["Batches of 16 on PostgreSQL, one worker"] = [
             ("candidate", "events/s"),
-            *((name, f"{rate[name]:,.0f}") for name in names),
+            *((name, f"{each:,.0f}") for name, each in rate.items()),
         ]
+
+    def _poisoned(self) -> float:
+        """Events a second when every batch has one that breaks a constraint: it alone ends as a dead letter."""
+        count = len(poisoned(events(CONNECTIONS), _BATCH, CONNECTIONS))
+        database = self._seeded("crossport", CONNECTIONS + 2 * count)
+        measured = self._run("crossport", database, 0, CONNECTIONS, _BATCH, task="poison")
+        url = self._server.url(database)
+        found = ours.dead_letters(url), ours.end_state(url)["inbox"]
+        if found != (count, distinct(CONNECTIONS) + count):
+            raise AssertionError(f"(dead letters, inbox) are {found} with {count} poison events")
+        self._drop(database)
+        return measured["events"] / measured["seconds"]
 
     def two_processes(self) -> None:
         """P5: two workers beside one, on connections of their own."""
@@ -205,9 +221,11 @@ class Bench:
         in_process("bench.one_event", "seed", name, self._server.url(database), str(connections))
         return database
 
-    def _run(self, name: str, database: str, first: int, connections: int, batch: int) -> dict[str, float]:
+    def _run(
+        self, name: str, database: str, first: int, connections: int, batch: int, task: str = "run"
+    ) -> dict[str, float]:
         url = self._server.url(database)
-        answer = in_process("bench.one_event", "run", name, url, str(first), str(connections), str(batch))
+        answer = in_process("bench.one_event", task, name, url, str(first), str(connections), str(batch))
         measured: dict[str, float] = json.loads(answer)
         return measured
 

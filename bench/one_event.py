@@ -2,6 +2,7 @@
 
 ``python -m bench.one_event seed NAME URL CONNECTIONS`` prepares the database; ``run NAME URL FIRST CONNECTIONS BATCH``
 handles the deliveries of these connections and prints one line of JSON: seconds and CPU seconds of the handler.
+``poison`` is ``run`` with an event in every batch that cannot be saved.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 
 from bench import plain
 from bench.candidates import CANDIDATES
-from bench.work import batches, distinct, events
+from bench.work import batches, distinct, events, poisoned
 
 #: Invocations that are not timed: plans, caches and pools come into being.
 WARM_UP = 30
@@ -34,13 +35,15 @@ def seed(name: str, url: str, connections: int) -> None:
         database.execute("ANALYZE")
 
 
-def run(name: str, url: str, first: int, connections: int, batch: int) -> None:
+def run(name: str, url: str, first: int, connections: int, batch: int, *, poison: bool = False) -> None:
     """Handle every delivery and say how long it took."""
     # The log is part of the work; what it is written to is not.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     handle = CANDIDATES[name](url)
-    deliveries = batches(events(connections, first), batch) if batch > 1 else events(connections, first)
+    deliveries = events(connections, first)
+    if batch > 1:
+        deliveries = poisoned(deliveries, batch, first + connections) if poison else batches(deliveries, batch)
     warm_up = WARM_UP if batch == 1 else 2
     for body in deliveries[:warm_up]:
         handle(body)
@@ -48,7 +51,7 @@ def run(name: str, url: str, first: int, connections: int, batch: int) -> None:
     began, busy = time.perf_counter(), time.process_time()
     for body in rest:
         handle(body)
-    count = len(rest) if batch == 1 else len(events(connections, first)) - warm_up * batch
+    count = len(rest) if batch == 1 else sum(len(json.loads(body)) for body in rest)
     result = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - busy, "events": count}
     print(json.dumps(result), file=answer, flush=True)
     os._exit(0)  # a peer's background threads need not be waited for
@@ -77,4 +80,4 @@ if __name__ == "__main__":
     if task == "seed":
         seed(which, where, int(numbers[0]))
     else:
-        run(which, where, *map(int, numbers))
+        run(which, where, *map(int, numbers), poison=task == "poison")

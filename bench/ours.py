@@ -55,6 +55,14 @@ def ordered(subject: Subject) -> Save:
     return Save(connection=connection, phase=Phase.PROVISIONING, violations=(), version=None, at=BEGAN)
 
 
+def dead_letters(url: str) -> int:
+    """How many inputs could not be saved."""
+    database = plain.opened(url)
+    ((found,),) = database.execute("SELECT count(*) FROM audit WHERE verdict = 'dead_letter'").fetchall()
+    database.close()
+    return int(found)
+
+
 def end_state(url: str) -> dict[str, int]:
     """As ``plain.end_state``: connections with an accepted port and a VBR, and the rows of each kind."""
     database = plain.opened(url)

@@ -80,6 +80,19 @@ def batches(deliveries: list[bytes], size: int) -> list[bytes]:
     return [b"[" + b",".join(group) + b"]" for group in groups]
 
 
+def poisoned(deliveries: list[bytes], size: int, spare: int) -> list[bytes]:
+    """As ``batches``, with one event in each that no store can take: two connections' creations of one port.
+
+    Of every batch the last two are of connections of their own, numbered from ``spare``; the second is the poison.
+    """
+    groups = [deliveries[start : start + size - 2] for start in range(0, len(deliveries), size - 2)]
+    for number, group in enumerate(groups):
+        sound, other = Subject(spare + 2 * number), Subject(spare + 2 * number + 1)
+        made_twice = event(other, "created").replace(other.port_id.encode(), sound.port_id.encode())
+        group += [event(sound, "created"), made_twice]
+    return [b"[" + b",".join(group) + b"]" for group in groups]
+
+
 def distinct(connections: int) -> int:
     """How many different events ``events`` delivers."""
     return connections * len(STEPS)

@@ -7,7 +7,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -153,6 +153,11 @@ class Stepwise:
         self._within = word.startswith("BEGIN") or (self._within and word != "COMMIT")
         self._step("committed" if commits else f"{word} done")
         return cursor
+
+    def executemany(self, statement: str, rows: Iterable[Any]) -> None:
+        """Each row is a step of its own, as if they were written one by one."""
+        for row in rows:
+            self.execute(statement, row)
 
 
 def stepwise(store: SqliteStore, step: Step) -> None:

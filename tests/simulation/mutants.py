@@ -120,12 +120,19 @@ def _inbox_first(patch: pytest.MonkeyPatch) -> None:
                 return SaveOutcome.DUPLICATE
         return write_save(engine, save)
 
-    patch.setattr(saving, "_claimed", lambda engine, save: True)
+    def alone(self: SqliteStore, save: Save) -> SaveOutcome:
+        with self._sqlite.writing():
+            return inbox_first(self._sqlite, save)
+
+    patch.setattr(saving, "_claimed", lambda engine, inputs: True)
     patch.setattr(sqlite, "write_save", inbox_first)
+    patch.setattr(SqliteStore, "_alone", alone)
 
 
 @mutant("the inbox row is not rolled back with a lost race", "sqlite")
 def _lost_save_stays(patch: pytest.MonkeyPatch) -> None:
+    transaction = SqliteEngine.writing
+
     @contextmanager
     def savepoint(self: SqliteEngine) -> Any:
         try:
@@ -133,7 +140,16 @@ def _lost_save_stays(patch: pytest.MonkeyPatch) -> None:
         except Undone:
             return
 
+    @contextmanager
+    def writing(self: SqliteEngine) -> Any:
+        with transaction(self):
+            try:
+                yield
+            except Undone:
+                return
+
     patch.setattr(SqliteEngine, "savepoint", savepoint)
+    patch.setattr(SqliteEngine, "writing", writing)
 
 
 @mutant("every statement commits by itself", "sqlite")

@@ -26,7 +26,7 @@ from crossport.application.ports import (
     Stored,
     Unrouted,
 )
-from crossport.application.routing import port_route, token_route, vbr_route
+from crossport.application.routing import port_route, routes_of, token_route, vbr_route
 from crossport.domain.decide import Decision, decide
 from crossport.domain.trust import may_speak
 from crossport.domain.vocabulary import Verdict
@@ -250,8 +250,11 @@ class _Batch:
     ) -> None:
         """A save broke a constraint that no rule explains: one group, then one event at a time, finds the culprit."""
         if len(groups) > 1:
-            for group in groups:
-                self._save([group], loaded, numbers)
+            # The store says whose save it was, as a rule: the others go together once more.
+            guilty = [group for group in groups if group.stored.connection.connection_id == error.connection_id]
+            others = [group for group in groups if group.stored.connection.connection_id != error.connection_id]
+            for part in [others, guilty] if guilty else [[group] for group in groups]:
+                self._save(part, loaded, numbers)
             return
         (group,) = groups
         first = group.inputs[0]
@@ -306,6 +309,7 @@ class _Batch:
             at=self._clock.now(),
             inputs=tuple(rows),
             outbox=tuple(commands),
+            routed=frozenset(routes_of(connection)),
             folded=tuple(u.key for u in waiting),
         )
 

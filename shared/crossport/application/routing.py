@@ -6,6 +6,8 @@ a route keeps it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from crossport.domain.connection import Connection
 from crossport.domain.vocabulary import Origin
 
@@ -23,6 +25,11 @@ def vbr_route(vbr_id: str) -> str:
 def token_route(token: str) -> str:
     """The route of a create call of ours, by its Token."""
     return f"token:{token}"
+
+
+def new_routes(connection: Connection, routed: Collection[str]) -> tuple[str, ...]:
+    """The connection's routes that are not among ``routed``."""
+    return tuple(route for route in routes_of(connection) if route not in routed)
 
 
 def routes_of(connection: Connection) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from crossport.domain.errors import aware
 from crossport.domain.facts import PortFacts, VbrFacts, vbr_gone
@@ -147,6 +148,16 @@ class Connection:
     port: PortFacts | None = None
     vbrs: tuple[VbrFacts, ...] = ()
     heads: tuple[RecordHead, ...] = field(default=())
+    #: What was derived from this very value, by name, kept by whoever derives it and may need it again. A connection
+    #: never changes, so it cannot be out of date; it is no part of the value and is not copied with it.
+    derived: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    @property
+    def known_between(self) -> tuple[datetime, datetime] | None:
+        """The times of the earliest and the latest entry of all histories; None while they are empty."""
+        histories = [history for facts in (self.port, *self.vbrs) if facts for history in facts.histories()]
+        entries = [history.entries for history in histories if history.entries]
+        return (min(e[0].at for e in entries), max(e[-1].at for e in entries)) if entries else None
 
     @property
     def port_id(self) -> str | None:
@@ -247,6 +258,8 @@ class Connection:
 
     def accepted_vbr(self, window: timedelta) -> VbrFacts | None:
         """The earliest conforming VBR that lives, or None (the one-VBR rule: rule 14)."""
+        if not self.vbrs:
+            return None
         fitting = [vbr for vbr in self.live_vbrs(window) if self.conforms(vbr)]
         return min(fitting, key=lambda vbr: (vbr.first_seen, vbr.vbr_id), default=None)
 

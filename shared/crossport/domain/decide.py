@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +11,7 @@ from crossport.domain.billing import charges_of, unpriced
 from crossport.domain.connection import Connection
 from crossport.domain.differences import Known, known_of
 from crossport.domain.effects import Effect, effects_of, evidence
-from crossport.domain.facts import PORT_FIELDS, VBR_FIELDS, merge_port, merge_vbr, settle
-from crossport.domain.history import History
+from crossport.domain.facts import merge_port, merge_vbr, settle
 from crossport.domain.ledger import BillingRecord, settle_records
 from crossport.domain.observation import Observation, PortObservation
 from crossport.domain.phase import lost_in_arrears, phase_of
@@ -84,31 +83,66 @@ def conclude(
     """
     heads, records = settle_records(after.heads, charges_of(after, policy))
     after = replace(after, heads=heads) if heads != after.heads else after
-    told = {effect.key for effect in effects_of(before, policy)} if before is not None else set()
-    unpriced_before = set(unpriced(before, policy)) if before is not None else set()
+    old = None if before is None else _standing_of(before, policy)
+    effects = effects_of(after, policy)
+    new = _keep_standing(after, policy, effects)
     missing = tuple(
         Finding(code="price_missing", subject=subject, details={})
-        for subject in unpriced(after, policy)
-        if subject not in unpriced_before
+        for subject in new.unpriced
+        if old is None or subject not in old.unpriced
     )
-    window = policy.consistency_window
-    phase, violations = phase_of(after, window), violations_of(after, window)
     return Decision(
         connection=after,
-        phase=phase,
-        violations=violations,
-        changes=_changes(before, after, phase, violations, window),
-        effects=tuple(effect for effect in effects_of(after, policy) if effect.key not in told),
+        phase=new.phase,
+        violations=new.violations,
+        changes=_changes(old, new),
+        effects=effects if old is None else tuple(effect for effect in effects if effect.key not in old.effects),
         records=records,
         findings=(
             *findings,
             *missing,
             *_series_findings(before, after),
             *_late_port(before, after),
-            *_lost_findings(before, after, window),
+            *_lost_findings(before, after, policy.consistency_window),
         ),
-        known=known_of(after, window),
+        known=known_of(after, policy.consistency_window),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Standing:
+    """What is compared of a connection before and after: all of it follows from the connection and the policy."""
+
+    policy: Policy
+    phase: Phase
+    violations: tuple[Violation, ...]
+    #: The fields that a person follows.
+    followed: Mapping[str, Any]
+    #: Keys of the effects.
+    effects: frozenset[str]
+    unpriced: tuple[str, ...]
+
+
+def _standing_of(connection: Connection, policy: Policy) -> _Standing:
+    """Where a connection stands; derived once for each value, because what is saved is often the next to be loaded."""
+    kept = connection.derived.get("standing")
+    if isinstance(kept, _Standing) and kept.policy is policy:
+        return kept
+    return _keep_standing(connection, policy, effects_of(connection, policy))
+
+
+def _keep_standing(connection: Connection, policy: Policy, effects: Iterable[Effect]) -> _Standing:
+    window = policy.consistency_window
+    standing = _Standing(
+        policy=policy,
+        phase=phase_of(connection, window),
+        violations=violations_of(connection, window),
+        followed=_followed(connection, window),
+        effects=frozenset([effect.key for effect in effects]),
+        unpriced=unpriced(connection, policy),
+    )
+    connection.derived["standing"] = standing
+    return standing
 
 
 def _merge(connection: Connection, seen: Observation) -> Connection:
@@ -131,26 +165,19 @@ def _objection(connection: Connection, seen: Observation, policy: Policy) -> str
 
 def _settled_until(connection: Connection, policy: Policy) -> datetime | None:
     """The end of the settled past: the settlement age before the latest thing known; None while nothing is known."""
-    latest = [history.latest.at for history in _histories(connection) if history.latest is not None]
-    return max(latest) - policy.settlement_age if latest else None
+    known = connection.known_between
+    return known[1] - policy.settlement_age if known is not None else None
 
 
 def _settled(connection: Connection, policy: Policy) -> Connection:
-    until = _settled_until(connection, policy)
-    if until is None:
+    known = connection.known_between
+    if known is None or known[0] >= (until := known[1] - policy.settlement_age):
         return connection
     port = settle(connection.port, until) if connection.port is not None else None
     vbrs = tuple(settle(vbr, until) for vbr in connection.vbrs)
     if port is connection.port and all(new is old for new, old in zip(vbrs, connection.vbrs, strict=True)):
         return connection
     return replace(connection, port=port, vbrs=vbrs)
-
-
-def _histories(connection: Connection) -> Iterable[History[Any]]:
-    if connection.port is not None:
-        yield from (getattr(connection.port, name) for name in PORT_FIELDS)
-    for vbr in connection.vbrs:
-        yield from (getattr(vbr, name) for name in VBR_FIELDS)
 
 
 def _refused(code: str, seen: Observation) -> Finding:
@@ -190,37 +217,32 @@ def _lost_findings(before: Connection | None, after: Connection, window: timedel
     return (Finding(code="lost_in_arrears", subject=port.port_id, details=details),)
 
 
-def _changes(
-    before: Connection | None,
-    after: Connection,
-    new_phase: Phase,
-    violations: tuple[Violation, ...],
-    window: timedelta,
-) -> tuple[Change, ...]:
-    """The audit trail's lines: the phase, the fields a person follows, and violations that came or went.
-
-    ``new_phase`` and ``violations`` are those of ``after``.
-    """
+def _changes(before: _Standing | None, after: _Standing) -> tuple[Change, ...]:
+    """The audit trail's lines: the phase, the fields a person follows, and violations that came or went."""
     changes = []
-    old_phase = phase_of(before, window) if before is not None else None
-    if old_phase is not new_phase:
-        changes.append(Change(kind="phase", details={"from": old_phase, "to": new_phase}))
-    old, new = _followed(before, window), _followed(after, window)
+    phase, old, had = (None, {}, ()) if before is None else (before.phase, before.followed, before.violations)
+    if phase is not after.phase:
+        changes.append(Change(kind="phase", details={"from": phase, "to": after.phase}))
+    new = after.followed
     changes += [
         Change(kind="field", details={"field": name, "from": old.get(name), "to": new[name]})
         for name in sorted(new)
         if old.get(name) != new[name]
     ]
-    had = {v.key: v for v in violations_of(before, window)} if before is not None else {}
-    has = {v.key: v for v in violations}
-    changes += [Change(kind="violation", details=evidence(has[key])) for key in sorted(has.keys() - had.keys())]
-    changes += [Change(kind="violation_cleared", details=evidence(had[key])) for key in sorted(had.keys() - has.keys())]
+    if had or after.violations:
+        changes += _violation_changes(had, after.violations)
     return tuple(changes)
 
 
-def _followed(connection: Connection | None, window: Any) -> dict[str, Any]:
-    if connection is None:
-        return {}
+def _violation_changes(before: Iterable[Violation], after: Iterable[Violation]) -> list[Change]:
+    had, has = ({violation.key: violation for violation in violations} for violations in (before, after))
+    return [
+        *(Change(kind="violation", details=evidence(has[key])) for key in sorted(has.keys() - had.keys())),
+        *(Change(kind="violation_cleared", details=evidence(had[key])) for key in sorted(had.keys() - has.keys())),
+    ]
+
+
+def _followed(connection: Connection, window: timedelta) -> dict[str, Any]:
     fields: dict[str, Any] = {"milestones": [m.name for m in connection.milestones]} if connection.milestones else {}
     port = connection.port
     if port is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from crossport.domain.history import History
@@ -20,6 +21,8 @@ PORT_FIELDS = (
 )  # fmt: skip
 #: The fields of a VBR that are histories.
 VBR_FIELDS = ("port_id", "owner_uid", "vlan_id", "status", "presence")
+_port_histories = attrgetter(*PORT_FIELDS)
+_vbr_histories = attrgetter(*VBR_FIELDS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +64,10 @@ class PortFacts:
             return Acceptance.DELETED
         return Acceptance.CONFIRMED if self.confirmed else Acceptance.UNCONFIRMED
 
+    def histories(self) -> tuple[History[Any], ...]:
+        """Every history, in the order of PORT_FIELDS."""
+        return _port_histories(self)
+
     def enabled_times_read(self) -> tuple[datetime, ...]:
         """The distinct EnabledTime values that came from an API read, ascending."""
         return tuple(sorted({e.value for e in self.enabled_time.entries if e.source is Source.READ}))
@@ -81,12 +88,18 @@ class VbrFacts:
     status: History[str] = EMPTY
     presence: History[str] = EMPTY
 
+    def histories(self) -> tuple[History[Any], ...]:
+        """Every history, in the order of VBR_FIELDS."""
+        return _vbr_histories(self)
+
 
 def gone(presence: History[str], window: timedelta) -> bool:
     """Whether absence amounts to deletion: two complete listings a window apart and a targeted read found nothing.
 
     Only what was observed after the last sighting counts (design section 1, "Absence").
     """
+    if _seen_last(presence):
+        return False
     sightings = [entry for entry in presence.entries if entry.value == Presence.PRESENT]
     after = [e for e in presence.entries if not sightings or e > sightings[-1]]
     listings = [e.at for e in after if e.value == Presence.NOT_LISTED]
@@ -99,11 +112,18 @@ def port_gone(port: PortFacts, window: timedelta) -> bool:
     return port.deleted or gone(port.presence, window)
 
 
+def _seen_last(presence: History[str]) -> bool:
+    """Whether nothing was missed since the last sighting, or ever: the usual case, and every decision asks."""
+    return not presence.entries or presence.entries[-1].value == Presence.PRESENT
+
+
 def vbr_gone(presence: History[str], window: timedelta) -> bool:
     """Whether a VBR's absence amounts to deletion: two complete reads of its port, a window apart, without it.
 
     Such a read names the port, so it is a listing and a targeted read in one.
     """
+    if _seen_last(presence):
+        return False
     sightings = [entry for entry in presence.entries if entry.value == Presence.PRESENT]
     absences = [e.at for e in presence.entries if e.value != Presence.PRESENT and (not sightings or e > sightings[-1])]
     return len(set(absences)) > 1 and max(absences) - min(absences) >= window

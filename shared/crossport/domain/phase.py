@@ -131,9 +131,9 @@ def _billing(connection: Connection, port: PortFacts) -> Suspension:
 def lost_in_arrears(connection: Connection, window: timedelta) -> bool:
     """Ruling 13: whether an accepted port vanished while Alibaba Cloud had it locked for billing."""
     port = connection.port
-    if port is None or not port.confirmed or not port_gone(port, window):
+    if port is None or not port.confirmed or port.business_status.current != "FinancialLocked":
         return False
-    return port.business_status.current == "FinancialLocked"
+    return port_gone(port, window)
 
 
 def _last_run(history: History[str]) -> Iterator[Entry[str]]:

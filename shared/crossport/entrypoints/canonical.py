@@ -38,7 +38,7 @@ def parse(text: str) -> Any:
     equal keys the last one wins. Characters that no store can keep become U+FFFD.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_float, parse_int=_int)
+        value = _decode(text)
         return value if _is_plain(text) else _storable(value, MAX_DEPTH)
     except NotJsonError:
         raise
@@ -70,7 +70,7 @@ def parse_body(text: str) -> Any:
 
 def canonical(value: Any) -> str:
     """One text for equal JSON values: keys sorted, no blanks, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _encode(value)
 
 
 def digest_of(value: Any) -> str:
@@ -126,3 +126,7 @@ def _int(text: str) -> int:
     if len(text) > MAX_DIGITS:
         raise NotJsonError("bad_number", f"a number has more than {MAX_DIGITS} digits")
     return int(text)
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_float, parse_int=_int).decode
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode

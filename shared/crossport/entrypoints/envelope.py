@@ -74,6 +74,9 @@ class _Carrier:
     region: str = ""
 
 
+_NO_CARRIER = _Carrier()
+
+
 def open_envelope(event: bytes) -> list[Opened]:
     """The records of an event, at least one. Never raises."""
     if len(event) > MAX_BYTES:
@@ -82,7 +85,7 @@ def open_envelope(event: bytes) -> list[Opened]:
         text = event.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return [_unreadable(event, "not_json", f"not UTF-8 text: {error.reason} at {error.start}")]
-    return list(_open_text(text, _Carrier()))
+    return list(_open_text(text, _NO_CARRIER))
 
 
 def unified(source: str) -> str:

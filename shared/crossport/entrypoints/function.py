@@ -167,9 +167,18 @@ def _labels(invocation: Invocation) -> dict[str, Any]:
 
 
 def _tell(invocation: Invocation, one: Opened, ending: Ending) -> None:
-    _log.log(
-        _SEVERITY.get(ending.verdict, logging.INFO),
+    level = _SEVERITY.get(ending.verdict, logging.INFO)
+    if not _log.isEnabledFor(level):
+        return
+    # Made by hand: ``log`` would search the stack for a file and a line that no line of the log shows.
+    record = _log.makeRecord(
+        _log.name,
+        level,
+        "",
+        0,
         "record",
+        (),
+        None,
         extra={
             **_labels(invocation),
             "kind": one.kind,
@@ -182,6 +191,7 @@ def _tell(invocation: Invocation, one: Opened, ending: Ending) -> None:
             "connection_id": ending.connection_id,
         },
     )
+    _log.handle(record)
 
 
 def _again(one: Opened, reason: str) -> Ending:

@@ -84,7 +84,8 @@ class JsonLines(logging.Formatter):
             # The end tells what happened; the beginning is our own frames.
             line["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))[-MAX_LINE // 4 :]
         text = self._redaction(_dumped(line))
-        if len(text.encode()) > MAX_LINE:
+        # The text is ASCII: as many bytes as characters.
+        if len(text) > MAX_LINE:
             short = {name: str(value)[:500] for name, value in line.items()}
             text = self._redaction(_dumped(short))[:MAX_LINE]
         return text
@@ -92,7 +93,10 @@ class JsonLines(logging.Formatter):
 
 def _dumped(line: Mapping[str, Any]) -> str:
     # ASCII: nothing that comes in, not even half a surrogate pair, can break a log line.
-    return json.dumps(line, default=str, ensure_ascii=True, separators=(",", ":"))
+    return _encode(line)
+
+
+_encode = json.JSONEncoder(default=str, ensure_ascii=True, separators=(",", ":")).encode
 
 
 class _Lines(logging.StreamHandler[TextIO]):

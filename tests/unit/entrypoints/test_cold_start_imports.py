@@ -17,7 +17,7 @@ import pytest
 
 from crossport.adapters.configuration import load_configuration
 from crossport.adapters.migrations import migrate
-from crossport.adapters.store.sqlite import SqliteStore
+from crossport.adapters.store.open import open_store
 from crossport.application.ports import Save
 from crossport.domain.connection import Connection, Terms
 from crossport.domain.facts import merge_port
@@ -31,6 +31,8 @@ OF_THE_ENVIRONMENT = ("_distutils_hack", "_virtualenv", "_editable", "__editable
 #: Modules of the standard library that are dear and that nothing on this path needs.
 DEAR = {"asyncio", "concurrent", "email", "http", "importlib.metadata", "importlib.resources", "multiprocessing",
         "socket", "ssl", "unittest", "uuid", "xml", "zipfile", "zoneinfo"}  # fmt: skip
+#: How packages begin that the PostgreSQL driver is made of, or cannot do without.
+DRIVER = ("psycopg", "typing_extensions", "cython_runtime", "_cython", "_sysconfigdata")
 #: Parts of the project that other functions are for, or people.
 OF_OTHERS = (
     "crossport.adapters.configuration.document", "crossport.adapters.configuration.reading",
@@ -61,6 +63,11 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store with the scenarios' configuration and the connection that the catalogue's events are about."""
     url = f"sqlite:///{tmp_path_factory.mktemp('cold') / 'store.db'}"
     migrate(url)
+    fill(url)
+    return url
+
+
+def fill(url: str) -> None:
     offered = Connection(
         connection_id="conn-1",
         account_id="1180000000000001",
@@ -73,11 +80,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
         created_at=NOW,
         port=merge_port(None, PortObservation(at=NOW, source=Source.OWN_ANSWER, port_id="pc-local000000000002")),
     )
-    with SqliteStore(url) as store:
+    with open_store(url) as store:
         document = load_configuration(ROOT / "events" / "scenarios" / "partner.yaml").document()
         store.put_configuration(document, actor="test", reason="test", at=NOW)
         store.save([Save(connection=offered, phase=Phase.OFFERED, violations=(), version=None, at=NOW)])
-    return url
 
 
 def start(function: str, file: str, database: str) -> Started:
@@ -109,14 +115,19 @@ def started(request: pytest.FixtureRequest, database: str) -> Started:
     return start(function, file, database)
 
 
+@pytest.fixture
+def started_on_postgresql(postgresql_url: str) -> Started:
+    """The same on PostgreSQL."""
+    fill(postgresql_url)
+    return start("port_events", "port_events.port-accepted.own-bus.json", postgresql_url)
+
+
 def test_the_event_was_committed(started: Started) -> None:
     assert started.verdict == "applied"
 
 
 def test_nothing_but_the_project_and_the_standard_library_is_loaded(started: Started) -> None:
-    known = sys.stdlib_module_names | {"__main__", "crossport", "index", "sitecustomize", "usercustomize"}
-    tops = {name.partition(".")[0] for name in started.modules}
-    assert {name for name in tops - known if not name.startswith(OF_THE_ENVIRONMENT)} == set()
+    assert of_others(started) == set()
 
 
 def test_no_dear_module_of_the_standard_library_is_loaded(started: Started) -> None:
@@ -126,3 +137,18 @@ def test_no_dear_module_of_the_standard_library_is_loaded(started: Started) -> N
 def test_no_part_of_the_project_that_others_are_for_is_loaded(started: Started) -> None:
     assert {name for name in started.modules if name.startswith(OF_OTHERS)} == set()
     assert "crossport.application.observe" in started.modules
+
+
+def test_on_postgresql_its_driver_is_loaded_and_nothing_else(started_on_postgresql: Started) -> None:
+    assert started_on_postgresql.verdict == "applied"
+    found = of_others(started_on_postgresql)
+    assert {name for name in found if not name.startswith(DRIVER)} == set()
+    assert "psycopg" in found
+    assert {name for name in started_on_postgresql.modules if name.startswith((*OF_OTHERS, "sqlite3"))} == set()
+
+
+def of_others(started: Started) -> set[str]:
+    """Packages that are neither the project's nor the standard library's."""
+    known = sys.stdlib_module_names | {"__main__", "crossport", "index", "sitecustomize", "usercustomize"}
+    tops = {name.partition(".")[0] for name in started.modules}
+    return {name for name in tops - known if not name.startswith(OF_THE_ENVIRONMENT)}

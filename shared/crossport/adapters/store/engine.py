@@ -106,8 +106,10 @@ class SqliteEngine:
 
     def write_all(self, name: str, parameters: Sequence[Mapping[str, Any]]) -> None:
         """See ``Engine.write_all``."""
-        for each in parameters:
-            self.write(name, each)
+        try:
+            self._connection.executemany(self._statements[name], parameters)
+        except sqlite3.IntegrityError as error:
+            raise IntegrityConflictError(f"the store refused a write: {error}") from error
 
     def change(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> int:
         """See ``Engine.change``."""
@@ -125,12 +127,17 @@ class SqliteEngine:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction that takes the write lock at once (BEGIN IMMEDIATE), so that what it reads stays true."""
+        """One transaction that takes the write lock at once (BEGIN IMMEDIATE), so that what it reads stays true.
+
+        ``Undone`` raised inside takes all of it back and goes no further.
+        """
         with self._lock, _translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._connection.execute("COMMIT")
+            except Undone:
+                pass
             finally:
                 # Not only after an error of ours: SQLite rolls some failed transactions back by itself.
                 if self._connection.in_transaction:
@@ -148,7 +155,7 @@ class SqliteEngine:
 
 
 class Undone(Exception):  # noqa: N818 - it is a signal, not an error
-    """Leave a savepoint and take back what was written in it."""
+    """Leave a savepoint, or a transaction outside of one, and take back what was written in it."""
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from crossport.adapters.store.rows import (
     unrouted_columns,
 )
 from crossport.application.ports import InputRow, OutboxRow, Save, Unrouted
-from crossport.application.routing import routes_of
+from crossport.application.routing import new_routes
 
 #: SQLSTATEs of ``refuse_save``: a swap is lost, an inbox key is there already, what is given back is not held.
 LOST, REPEATED, UNHELD = "CP001", "CP002", "CP003"
@@ -158,7 +158,7 @@ def _lists_of(save: Save) -> Iterable[tuple[str, Iterable[dict[str, Any]]]]:
     # The first of a kind stays, as when they are written one after the other.
     findings = {row["key"]: row for row in (finding_columns(f, connection_id, at) for f in reversed(save.findings))}
     yield "findings", findings.values()
-    yield "routes", ({"route": route} for route in routes_of(connection))
+    yield "routes", ({"route": route} for route in new_routes(connection, save.routed))
     yield "folded", ({"key": key} for key in save.folded)
 
 

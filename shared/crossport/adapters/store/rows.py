@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from crossport.adapters.store import document, observations
+from crossport.adapters.store import observations, recent
 from crossport.application.ports import CircuitRun, Completion, InputRow, OutboxRow, OutboxState, Save, Unrouted
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
@@ -20,6 +21,7 @@ from crossport.domain.vocabulary import Phase
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+@lru_cache(maxsize=256)
 def stamp(at: datetime) -> str:
     """An aware time as UTC text of fixed width: 2026-11-24T11:10:47.000000Z. Text order is time order."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
@@ -58,11 +60,11 @@ def connection_columns(save: Save) -> dict[str, Any]:
         "origin": connection.origin,
         "group_id": connection.group_id,
         "phase": save.phase,
-        "violations": _encode([evidence(violation) for violation in save.violations]),
+        "violations": _encode([evidence(violation) for violation in save.violations]) if save.violations else "[]",
         "port_glance": save.known.port if save.known else None,
         "vbrs_glance": save.known.vbrs if save.known else None,
         "port_over": int(save.known.over) if save.known else None,
-        "document": document.dump(connection),
+        "document": recent.dump(connection),
         "created_at": stamp(connection.created_at),
         "at": stamp(save.at),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from crossport.adapters.store.engine import SqliteEngine, Undone
 from crossport.adapters.store.rows import (
@@ -22,26 +23,40 @@ from crossport.adapters.store.rows import (
 )
 from crossport.application.errors import IntegrityConflictError
 from crossport.application.ports import Completion, InputRow, OutboxRow, Save, SaveOutcome, Unrouted
-from crossport.application.routing import routes_of
+from crossport.application.routing import new_routes
 
 
 def write_save(engine: SqliteEngine, save: Save) -> SaveOutcome:
-    """Write one save inside a transaction; unless SAVED, nothing of it is left.
+    """Write one save inside a transaction of several; unless SAVED, nothing of it is left.
+
+    Raises IntegrityConflictError like ``write_alone``.
+    """
+    outcome = SaveOutcome.SAVED
+    with engine.savepoint():
+        outcome = write_alone(engine, save)
+        if outcome is not SaveOutcome.SAVED:
+            raise Undone
+    return outcome
+
+
+def write_alone(engine: SqliteEngine, save: Save) -> SaveOutcome:
+    """Write one save inside a transaction, which must be taken back unless it is SAVED.
 
     The swaps come first (circuit, connection, lease) and the rest only once they are won: an inbox row that outlived
     a lost race would make its event look like a duplicate. Raises IntegrityConflictError, with the transaction still
     to be rolled back, when a constraint is broken.
     """
-    outcome = SaveOutcome.SAVED
-    with engine.savepoint():
-        if not _swapped(engine, save):
-            outcome = SaveOutcome.LOST
-        elif not _claimed(engine, save):
-            outcome = SaveOutcome.DUPLICATE
-        if outcome is not SaveOutcome.SAVED:
-            raise Undone
-        _append(engine, save)
-    return outcome
+    if not _swapped(engine, save):
+        return SaveOutcome.LOST
+    connection_id = save.connection.connection_id
+    inputs = [(row, input_columns(row, connection_id)) for row in save.inputs]
+    if not _claimed(engine, inputs):
+        return SaveOutcome.DUPLICATE
+    for row, columns in inputs:
+        if row.shown:
+            engine.write("insert_audit", columns)
+    _append(engine, save)
+    return SaveOutcome.SAVED
 
 
 def write_inputs(
@@ -83,11 +98,10 @@ def _completed(engine: SqliteEngine, completion: Completion, at: datetime) -> bo
     return engine.write("finish_outbox", completion_columns(completion, at)) == 1
 
 
-def _claimed(engine: SqliteEngine, save: Save) -> bool:
-    connection_id = save.connection.connection_id
+def _claimed(engine: SqliteEngine, inputs: Sequence[tuple[InputRow, dict[str, Any]]]) -> bool:
     return all(
-        engine.write("claim_input", input_columns(row, connection_id)) == 1
-        for row in sorted(save.inputs, key=lambda row: row.key)
+        engine.write("claim_input", columns) == 1
+        for row, columns in sorted(inputs, key=lambda each: each[0].key)
         if row.claims
     )
 
@@ -95,9 +109,6 @@ def _claimed(engine: SqliteEngine, save: Save) -> bool:
 def _append(engine: SqliteEngine, save: Save) -> None:
     connection = save.connection
     connection_id = connection.connection_id
-    for row in save.inputs:
-        if row.shown:
-            engine.write("insert_audit", input_columns(row, connection_id))
     # The old hold goes first: a change of spec gives back the VLAN ID that it takes again.
     for hold in save.release:
         if engine.write("release_hold", hold_columns(hold, save.at)) == 0:
@@ -106,13 +117,13 @@ def _append(engine: SqliteEngine, save: Save) -> None:
         engine.write("insert_hold", hold_columns(save.hold, save.at))
     for record in save.records:
         engine.write("insert_record", record_columns(record, connection, save.at))
-    for wanted in save.outbox:
-        engine.write("insert_outbox", outbox_columns(wanted, save.at))
+    if save.outbox:
+        engine.write_all("insert_outbox", [outbox_columns(wanted, save.at) for wanted in save.outbox])
     if save.wakes and save.version is not None:
         own = save.completion.key if save.completion is not None else ""
         engine.write("wake_outbox", {"connection_id": connection_id, "own": own, "at": stamp(save.at)})
     _findings(engine, save)
-    for route in routes_of(connection):
+    for route in new_routes(connection, save.routed):
         engine.write("insert_route", {"route": route, "connection_id": connection_id})
     for key in save.folded:
         engine.write("delete_unrouted", {"key": key})

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
-from crossport.adapters.store import document, observations
+from crossport.adapters.store import observations, recent
 from crossport.adapters.store.administration import Administration
 from crossport.adapters.store.chain import GENESIS, seal_hash
 from crossport.adapters.store.engines import Engine
@@ -120,7 +120,7 @@ class SqlStore(Administration, ABC):
     def get(self, connection_id: str) -> Stored | None:
         """See ``Store.get``."""
         row = self._engine.row("get_connection", {"connection_id": connection_id})
-        return None if row is None else Stored(connection=document.load(row[1]), version=row[0])
+        return None if row is None else Stored(connection=recent.load(row[1]), version=row[0])
 
     def load_order(
         self,
@@ -157,7 +157,7 @@ class SqlStore(Administration, ABC):
             connection=next(iter(_connections(rows).values()), None),
             holds=tuple(sorted(holds, key=lambda hold: hold.vlan_id)),
             siblings=tuple(
-                Sibling(connection=document.load(text), access_point=access_point)
+                Sibling(connection=recent.load(text), access_point=access_point)
                 for what, access_point, _, _, text in sorted(rows, key=lambda row: str(row[2]))
                 if what == "sibling"
             ),
@@ -261,7 +261,7 @@ def _connections(rows: Iterable[tuple[Any, ...]]) -> dict[str, Stored]:
             continue
         stored = decoded.get(connection_id)
         if stored is None:
-            stored = decoded[connection_id] = Stored(connection=document.load(text), version=version)
+            stored = decoded[connection_id] = Stored(connection=recent.load(text), version=version)
         found[route] = stored
     return found
 

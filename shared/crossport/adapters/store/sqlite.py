@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
-from crossport.adapters.store.engine import BUSY_TIMEOUT, SqliteEngine
-from crossport.adapters.store.saving import write_inputs, write_save
+from crossport.adapters.store.engine import BUSY_TIMEOUT, SqliteEngine, Undone
+from crossport.adapters.store.saving import write_alone, write_inputs, write_save
 from crossport.adapters.store.sql_store import SqlStore, utc_now
 from crossport.application.errors import IntegrityConflictError
 from crossport.application.ports import InputRow, OutboxRow, Save, SaveOutcome, Unrouted
@@ -25,14 +26,23 @@ class SqliteStore(SqlStore):
 
     def save(self, saves: Sequence[Save]) -> Sequence[SaveOutcome]:
         """See ``SqlStore.save``."""
+        if len(saves) == 1:
+            return [self._alone(saves[0])]
         outcomes = []
         with self._sqlite.writing():
             for save in saves:
-                try:
+                with _blamed(save):
                     outcomes.append(write_save(self._sqlite, save))
-                except IntegrityConflictError as error:
-                    raise IntegrityConflictError(error.message, connection_id=save.connection.connection_id) from error
         return outcomes
+
+    def _alone(self, save: Save) -> SaveOutcome:
+        """One save is the whole transaction: it needs no savepoint."""
+        outcome = SaveOutcome.SAVED
+        with _blamed(save), self._sqlite.writing():
+            outcome = write_alone(self._sqlite, save)
+            if outcome is not SaveOutcome.SAVED:
+                raise Undone
+        return outcome
 
     def record(
         self, inputs: Sequence[InputRow], *, outbox: Sequence[OutboxRow] = (), unrouted: Sequence[Unrouted] = ()
@@ -40,3 +50,12 @@ class SqliteStore(SqlStore):
         """See ``SqlStore.record``."""
         with self._sqlite.writing():
             write_inputs(self._sqlite, inputs, outbox, unrouted, self._asked_at(inputs))
+
+
+@contextmanager
+def _blamed(save: Save) -> Iterator[None]:
+    """A broken constraint names the connection whose save broke it."""
+    try:
+        yield
+    except IntegrityConflictError as error:
+        raise IntegrityConflictError(error.message, connection_id=save.connection.connection_id) from error

@@ -178,6 +178,8 @@ class Save:
     #: Live holds to give back: their rows stay, as history, with the time of the release.
     release: tuple[Hold, ...] = ()
     circuit: Circuit | None = None
+    #: Routes that the version before had; the save need not write them again.
+    routed: frozenset[str] = frozenset()
     #: Keys of unrouted observations that this save has folded in.
     folded: tuple[str, ...] = ()
     completion: Completion | None = None

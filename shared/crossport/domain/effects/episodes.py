@@ -7,6 +7,7 @@ number of runs of a value never falls when entries are added, wherever they land
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from crossport.domain.connection import Connection
 from crossport.domain.facts import PortFacts, VbrFacts
@@ -68,11 +69,18 @@ def violation_episodes(connection: Connection) -> dict[str, int]:
         ("wrong_port_circuit", port.circuit_id, connection.circuit_id),
         ("wrong_order_mode", port.order_mode, str(connection.terms.order_mode)),
     ):
-        if any(value != agreed for value in history.values()):
+        if _ever_other(history, agreed):
             found[f"{code}:{port.port_id}"] = _runs(history)
     if connection.migration is not None and port.spec.values() - {connection.terms.spec}:
         found[f"wrong_port_spec:{port.port_id}"] = _runs(port.spec)
     return found | _of_unknown(connection, port)
+
+
+def _ever_other(history: History[Any], agreed: object) -> bool:
+    for entry in history.entries:  # noqa: SIM110  # every decision asks, and a generator costs more than the answer
+        if entry.value != agreed:
+            return True
+    return False
 
 
 def _of_vbrs(connection: Connection, port: PortFacts) -> dict[str, int]:
