@@ -112,6 +112,34 @@ def test_a_port_ends_in_the_documented_order(world: World) -> None:
     assert read(world, port_id).port is None
 
 
+def test_a_terminated_port_comes_back_and_only_a_terminated_one(world: World) -> None:
+    """RecoverPhysicalConnection."""
+    port_id = enabled(world)
+    call = {**place(world), "port_id": port_id}
+    assert refused(lambda: world.cloud.recover_port(**call, token="early")) is CloudFailure.PERMANENT
+    world.cloud.terminate_port(**call, token="terminate")
+    for _ in range(2):
+        assert world.cloud.recover_port(**call, token="recover").value == ""
+    port = read(world, port_id).port
+    assert port is not None
+    assert port.status == "Enabled"
+
+
+def test_a_terminated_vbr_comes_back_and_only_a_terminated_one(world: World) -> None:
+    """RecoverVirtualBorderRouter: the circuit's owner alone."""
+    vbr_id = world.create_vbr(enabled(world), 100)
+    call = {**place(world), "vbr_id": vbr_id}
+    assert refused(lambda: world.cloud.recover_vbr(**call, token="early")) is CloudFailure.PERMANENT
+    world.cloud.terminate_vbr(**call, token="stop")
+    for _ in range(2):
+        assert world.cloud.recover_vbr(**call, token="recover").value == ""
+    read_back = world.cloud.read_vbr(**call).vbr
+    assert read_back is not None
+    assert read_back.status == "active"
+    no_vbr = {**call, "vbr_id": "vbr-none"}
+    assert refused(lambda: world.cloud.recover_vbr(**no_vbr, token="none")) is CloudFailure.PERMANENT
+
+
 def test_an_accepted_port_that_the_tenant_pays_is_not_ours_to_delete(world: World) -> None:
     port_id = created(world, order_mode="PayByVirtualPhysicalConnectionOwner")
     world.accept(port_id)

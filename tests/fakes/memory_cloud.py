@@ -46,6 +46,8 @@ class MemoryCloud:
     vbrs_seen_by_circuit: bool = True
     #: How long lists do not show a port yet that was made.
     lag: timedelta = timedelta(0)
+    #: The code with which the recovery of a VBR is refused; "" lets it pass.
+    refuse_recovery: str = ""
     #: Ports on a page of ``list_ports``.
     page_size: int = 100
     _circuits: dict[str, _Circuit] = field(default_factory=dict)
@@ -235,6 +237,37 @@ class MemoryCloud:
 
         self.calls.append(("delete_port", {"port_id": port_id, "token": token}))
         return self._suffer("delete_port", action, lambda: self._once(action, account_id, token, port_id, act))
+
+    def recover_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``; the port is Enabled at once."""
+        action = "RecoverPhysicalConnection"
+
+        def act() -> str:
+            if self._known(action, account_id, region, port_id).status != "Terminated":
+                raise refused(action, "IncorrectStatus.PhysicalConnection")
+            self.change_port(port_id, status="Enabled")
+            return ""
+
+        self.calls.append(("recover_port", {"port_id": port_id, "token": token}))
+        return self._suffer("recover_port", action, lambda: self._once(action, account_id, token, port_id, act))
+
+    def recover_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``; the VBR is active at once."""
+        action = "RecoverVirtualBorderRouter"
+
+        def act() -> str:
+            vbr = self._vbrs.get(vbr_id)
+            if vbr is None or not self._ours(account_id, region, vbr.port_id):
+                raise refused(action, "ResourceNotFound.VbrId")
+            if vbr.status != "terminated":
+                raise refused(action, "IncorrectStatus.VirtualBorderRouter")
+            if self.refuse_recovery:
+                raise refused(action, self.refuse_recovery)
+            self._vbrs[vbr_id] = replace(vbr, status="active")
+            return ""
+
+        self.calls.append(("recover_vbr", {"vbr_id": vbr_id, "token": token}))
+        return self._suffer("recover_vbr", action, lambda: self._once(action, account_id, token, vbr_id, act))
 
     def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
         """See ``application.ports.Cloud``; the VBR is terminated at once."""

@@ -129,6 +129,9 @@ def life(mode: str, vlan_id: int) -> tuple[Observation, ...]:
         port_read(day(20), **{**running, "end_time": RENEWED}),
         port_seen(day(20), end_time=END),
         port_read(day(33), **{**running, "end_time": RENEWED, "spec": "200M"}),
+        # Locked when its term was over, renewed too late to be seen first.
+        port_read(day(33.5), **{**running, "business_status": "FinancialLocked"}),
+        vbr_read(day(8.9), status="terminated", vlan_id=vlan_id),
         # Missing, back again, and gone: by absence and by word.
         port_seen(day(25), presence=Presence.NOT_LISTED),
         port_seen(day(25.1), presence=Presence.NOT_LISTED),

@@ -342,6 +342,15 @@ class CloudModel:
         action = "DeletePhysicalConnection"
         return self._suffer(action, lambda: self.delete(self.ports[port_id], account_id), token)
 
+    def recover_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``."""
+        action = "RecoverPhysicalConnection"
+        return self._suffer(action, lambda: self.recover(self._own(action, account_id, port_id), account_id), token)
+
+    def recover_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """See ``application.ports.Cloud``."""
+        return self._suffer("RecoverVirtualBorderRouter", lambda: self.switch_vbr(self.vbrs[vbr_id], "active"), token)
+
     def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
         """See ``application.ports.Cloud``."""
         return self._suffer(

@@ -75,7 +75,7 @@ def phases(deal: Deal, cloud: CloudModel) -> set[str]:
         return _ended(deal, port, cloud)
     if deal.ceased:
         return {"releasing"}
-    return {_living(port, cloud)}
+    return _living(deal, port, cloud)
 
 
 def _without_port(deal: Deal, cloud: CloudModel) -> set[str]:
@@ -105,18 +105,22 @@ def _ended(deal: Deal, port: ModelPort, cloud: CloudModel) -> set[str]:
     return never_ours | {"released"} if port.accepted or carried else never_ours
 
 
-def _living(port: ModelPort, cloud: CloudModel) -> str:
+def _living(deal: Deal, port: ModelPort, cloud: CloudModel) -> set[str]:
     if port.business_status != "Normal" or port.status in ("Terminating", "Terminated"):
-        return "suspended"
+        return {"suspended"}
     if not port.accepted:
-        return "offered"
+        return {"offered"}
     if port.status != "Enabled":
-        return "accepted"
+        return {"accepted"}
     fitting = [vbr for vbr in cloud.vbrs_on(port) if conforms(vbr, port)]
     # Of several the earliest counts; ids ascend.
-    if not fitting:
-        return "enabled"
-    return "active" if min(fitting, key=lambda vbr: vbr.vbr_id).status == "active" else "suspended"
+    if fitting:
+        return {"active" if min(fitting, key=lambda vbr: vbr.vbr_id).status == "active" else "suspended"}
+    if "vbr_attested" not in deal.milestones or cloud.vbrs_on(port):
+        return {"enabled"}
+    # The tenant's word counts where no VBR was ever seen; one that has gone may have been seen or not.
+    carried = any(vbr.port_id == port.port_id for vbr in cloud.vbrs.values())
+    return {"active", "enabled"} if carried else {"active"}
 
 
 def conforms(vbr: ModelVbr, port: ModelPort) -> bool:

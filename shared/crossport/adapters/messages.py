@@ -168,6 +168,12 @@ class OrderCancel(OrderRequest):
     type: Literal["order.cancel"]
 
 
+class OrderRecover(OrderRequest):
+    """Bring back a port or VBR that was terminated, by the rights of ruling 4; ``force_reason`` has us try."""
+
+    type: Literal["order.recover"]
+
+
 class UsageReported(_Model):
     """Outbound data transfer of a port in a period, in bytes, as a meter read it (ruling 12)."""
 
@@ -224,14 +230,25 @@ class OrderReply(_Model):
     reasons: tuple[ReplyReason, ...]
     #: The milestones that an order waits for, and the sibling of its redundancy group; only in the state ``waiting``.
     waiting_for: tuple[MilestoneName | Literal["redundancy_group"], ...] = ()
+    #: What to know although it was accepted, such as ``vlan_at_risk``; left out when there is nothing.
+    warnings: tuple[ReplyReason, ...] = ()
 
 
 #: Messages of the queue ``orders``.
-Ordered = OrderNew | OrderMigrate | OrderMilestone | OrderChangeSpec | OrderChangeVlan | OrderCease | OrderCancel
+Ordered = (
+    OrderNew
+    | OrderMigrate
+    | OrderMilestone
+    | OrderChangeSpec
+    | OrderChangeVlan
+    | OrderCease
+    | OrderCancel
+    | OrderRecover
+)
 Message = Ordered | UsageReported | NoticeSend | OutboxPoke
 
 _READER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
-_REQUESTS = frozenset({"order.change_spec", "order.change_vlan", "order.cease", "order.cancel"})
+_REQUESTS = frozenset({"order.change_spec", "order.change_vlan", "order.cease", "order.cancel", "order.recover"})
 
 _BY_KIND = {
     "missing": "missing_field",

@@ -13,6 +13,7 @@ from crossport.application.commands.groups import check_group, join_group
 from crossport.application.commands.migrate import attach_vbr, convert_vbr
 from crossport.application.commands.pay import pay_port
 from crossport.application.commands.read import read_port
+from crossport.application.commands.recover import recover
 from crossport.application.commit import effect_of
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import Clock, Cloud, LeasedRow, OutboxState, Policies, Store
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Callable[[Desk, Task], Done]] = {
     "pay_port": pay_port,
     "update_port": update_port,
     "settle_hold": settle_hold,
+    "recover": recover,
     "claim_hold": claim_hold,
     "hold_port": hold_port,
     "withdraw_port": withdraw_port,

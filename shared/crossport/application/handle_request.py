@@ -19,6 +19,7 @@ from crossport.application.order_input import (
 )
 from crossport.application.ports import Clock, InputRow, OrderContext, Policies, Save, SaveOutcome, Store, Stored
 from crossport.domain.connection import Connection, Refusal, Request, connection_id_for
+from crossport.domain.effects import Notice
 from crossport.domain.effects.replies import reply
 from crossport.domain.orders import Hold
 from crossport.domain.requests import RequestDecision, decide_request
@@ -116,7 +117,7 @@ class _Handling:
         held = present_hold(context, connection)
         decided = decide_request(self._request, connection, circuit, held, policy, context.siblings)
         if decided.decision is None:
-            return self._refuse(connection, *decided.refusals)
+            return self._refuse(connection, *decided.refusals, notices=decided.notices)
         row = row_of(
             self._message,
             Verdict.APPLIED,
@@ -130,7 +131,7 @@ class _Handling:
         (outcome,) = self._store.save([save])
         return ending_of(row) if outcome is SaveOutcome.SAVED else None
 
-    def _refuse(self, connection: Connection, *reasons: Refusal) -> Ending:
+    def _refuse(self, connection: Connection, *reasons: Refusal, notices: tuple[Notice, ...] = ()) -> Ending:
         """Refused on its merits: the answer stands, whatever the connection becomes."""
         row = row_of(
             self._message,
@@ -142,7 +143,7 @@ class _Handling:
             details={**self._told(), "reasons": told_reasons(reasons)},
         )
         answer = reply(connection, self._message.client_order_id, "rejected", reasons=reasons)
-        self._store.record([row, row_of_order_id(row, self._message)], outbox=outbox_rows([answer]))
+        self._store.record([row, row_of_order_id(row, self._message)], outbox=outbox_rows([answer, *notices]))
         return ending_of(row)
 
     def _refuse_unfound(self, *reasons: Refusal) -> Ending:

@@ -30,7 +30,7 @@ from crossport.domain.decide import Decision
 from crossport.domain.migration import MigrationOrder, decide_migration
 from crossport.domain.orders import Order, OrderDecision, decide_milestone, decide_order
 from crossport.domain.policy import Policy
-from crossport.domain.vocabulary import Verdict
+from crossport.domain.vocabulary import MilestoneName, Verdict
 
 __all__ = ["Misread", "OrderMessage", "order_inbox_key", "place_orders"]
 
@@ -144,6 +144,9 @@ class _Handling:
         if stored is None:
             # Queues do not keep order: the order itself may be right behind.
             return ending_for(message, Verdict.RETRY, "order_unknown")
+        if milestone.name is MilestoneName.VBR_ATTESTED and stored.connection.port is None:
+            # Only who has the port can have a VBR on it: what tells us of the port is on its way.
+            return ending_for(message, Verdict.RETRY, "port_unknown")
         decision = decide_milestone(stored.connection, milestone, self._policies.of(message.account_id))
         row = row_of(
             message,

@@ -127,6 +127,7 @@ def connection_fields(row: Row) -> list[tuple[str, Any]]:
         ("Port", row["port_id"]),
         ("Port status", _joined(row.get("acceptance"), row.get("status"), row.get("business_status"))),
         ("VBR", row["vbr_id"]),
+        ("One VBR", row["one_vbr"]),
         ("VLAN ID", _vlan(row["vlan_id"])),
         ("Spec", _spec(row)),
         ("Payer", row["order_mode"]),
@@ -163,7 +164,8 @@ def _suspension(row: Row) -> list[tuple[str, Any]]:
     found = row["suspension"]
     if found is None:
         return []
-    return [("Suspended", [found["reason"], f"waits for the {found['waiting_for']}: {found['way_back']}"])]
+    waits = f"waits for the {found['waiting_for']}: {found['way_back']}"
+    return [("Suspended", [found["reason"], waits, f"port fee runs: {found['fee']}"])]
 
 
 def _spec(row: Row) -> str:

@@ -61,6 +61,8 @@ class Request:
     vlan_id: int | None = None
     #: Why a rule that may be overruled was overruled; "" when none was.
     forced: str = ""
+    #: For a recovery: the VBR that was off when it was accepted; "" when it was the port alone.
+    vbr_id: str = ""
 
     def __post_init__(self) -> None:
         aware(self.at, "a request's time")

@@ -9,6 +9,8 @@ from crossport.domain.vocabulary import Presence
 
 #: The cloud keeps the VLAN ID of a terminated VBR for so long (API reference, ModifyVirtualBorderRouterAttribute).
 CLOUD_COOL_DOWN = timedelta(days=7)
+#: From this long after a VBR's termination on, whoever recovers it is warned that the VLAN ID may be lost (ruling 15).
+SAFE_TO_RECOVER = timedelta(days=5)
 
 
 def cool_down_ends(connection: Connection, ours: timedelta) -> datetime | None:
@@ -26,3 +28,16 @@ def cool_down_ends(connection: Connection, ours: timedelta) -> datetime | None:
     for vbr in connection.vbrs:
         ends += [e.at + CLOUD_COOL_DOWN for e in vbr.status.runs() if e.value == "terminated"]
     return max(ends)
+
+
+def vlan_at_risk_from(connection: Connection) -> datetime | None:
+    """From when on recovering the terminated VBR may find its VLAN ID lost; None while no VBR is terminated.
+
+    Counted from when the termination was first seen, which the cloud's own TerminationTime can only precede.
+    """
+    since = [
+        list(vbr.status.runs())[-1].at
+        for vbr in connection.vbrs
+        if vbr.status.current == "terminated" and not vbr.deleted
+    ]
+    return min(since) + SAFE_TO_RECOVER if since else None

@@ -14,7 +14,7 @@ from crossport.domain.effects import Effect, effects_of, evidence
 from crossport.domain.facts import merge_port, merge_vbr, settle
 from crossport.domain.ledger import BillingRecord, settle_records
 from crossport.domain.observation import Observation, PortObservation
-from crossport.domain.phase import phase_of
+from crossport.domain.phase import lost_in_arrears, phase_of
 from crossport.domain.policy import Policy
 from crossport.domain.violations import Violation, violations_of
 from crossport.domain.vocabulary import Phase
@@ -98,7 +98,13 @@ def conclude(
         changes=_changes(old, new),
         effects=effects if old is None else tuple(effect for effect in effects if effect.key not in old.effects),
         records=records,
-        findings=(*findings, *missing, *_series_findings(before, after), *_late_port(before, after)),
+        findings=(
+            *findings,
+            *missing,
+            *_series_findings(before, after),
+            *_late_port(before, after),
+            *_lost_findings(before, after, policy.consistency_window),
+        ),
         known=known_of(after, policy.consistency_window),
     )
 
@@ -199,6 +205,16 @@ def _series_findings(before: Connection | None, after: Connection) -> tuple[Find
         for at in now
         if at not in known
     )
+
+
+def _lost_findings(before: Connection | None, after: Connection, window: timedelta) -> tuple[Finding, ...]:
+    """A port lost in arrears (ruling 13): told once, when it becomes so."""
+    port = after.port
+    known = before is not None and lost_in_arrears(before, window)
+    if port is None or known or not lost_in_arrears(after, window):
+        return ()
+    details = {"end_time": _iso(port.end_time.current), "order_mode": after.order_mode}
+    return (Finding(code="lost_in_arrears", subject=port.port_id, details=details),)
 
 
 def _changes(before: _Standing | None, after: _Standing) -> tuple[Change, ...]:

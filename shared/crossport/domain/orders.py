@@ -27,7 +27,7 @@ from crossport.domain.errors import aware
 from crossport.domain.groups import Sibling, complete_since, intended, siblings_fit
 from crossport.domain.policy import Policy
 from crossport.domain.specs import mbps
-from crossport.domain.vocabulary import Flow, Origin
+from crossport.domain.vocabulary import BEFORE_PUSH, Flow, MilestoneName, Origin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,7 +200,8 @@ def decide_milestone(connection: Connection, milestone: Milestone, policy: Polic
     if connection.milestone(milestone.name) is not None:
         return conclude(connection, connection, policy)
     reached = tuple(sorted((*connection.milestones, milestone), key=lambda m: (m.at, m.name)))
-    after = replace(connection, milestones=reached)
+    attested = milestone.at if milestone.name is MilestoneName.VBR_ATTESTED else connection.attested_at
+    after = replace(connection, milestones=reached, attested_at=attested)
     return conclude(connection, intended(after, policy), policy)
 
 
@@ -213,6 +214,10 @@ def _reasons(
     policy: Policy,
 ) -> Iterator[Refusal]:
     yield from _of_tenant(order, tenant, contracts, policy)
+    for milestone in order.milestones:
+        if milestone.name not in BEFORE_PUSH:
+            message = f"{milestone.name} cannot be reached before there is a port"
+            yield Refusal(code="milestone_needs_port", message=message, subject=milestone.name)
     yield from spec_allowed(order.spec, policy)
     yield from order_mode_allowed(order.order_mode, policy)
     yield from circuit_fit(circuit, order.account_id, policy)

@@ -20,11 +20,14 @@ from crossport.domain.checks import (
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Refusal, Request
 from crossport.domain.decide import Decision, conclude
+from crossport.domain.effects import Notice
+from crossport.domain.effects.notices import recovery_notices
 from crossport.domain.effects.replies import fulfilled
 from crossport.domain.groups import Sibling, siblings_active
 from crossport.domain.orders import Hold
-from crossport.domain.phase import phase_of
+from crossport.domain.phase import VBR_DOWN, phase_of
 from crossport.domain.policy import Policy
+from crossport.domain.recovery import recovery_allowed
 from crossport.domain.specs import MBPS, mbps
 from crossport.domain.violations import violations_of
 from crossport.domain.vocabulary import Phase, RequestKind
@@ -40,7 +43,7 @@ _CANCELLABLE = frozenset({Phase.ORDERED, Phase.PROVISIONING, Phase.OFFERED})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestDecision:
-    """What follows from a request. Refused: ``refusals`` and nothing else.
+    """What follows from a request. Refused: ``refusals`` and ``notices``, nothing else.
 
     ``hold`` and ``release`` come with the ``circuit`` after both; a change of spec releases the hold that it takes
     again with another bandwidth.
@@ -48,6 +51,8 @@ class RequestDecision:
 
     decision: Decision | None
     refusals: tuple[Refusal, ...] = ()
+    #: Whom a refusal leaves to act is told so.
+    notices: tuple[Notice, ...] = ()
     hold: Hold | None = None
     release: Hold | None = None
     circuit: Circuit | None = None
@@ -100,7 +105,8 @@ def decide_request(
     case = _Case(request, connection, circuit, held, policy, siblings)
     reasons = tuple(_reasons(case))
     if reasons:
-        return RequestDecision(decision=None, refusals=reasons)
+        told = recovery_notices(connection, request, policy) if request.kind is RequestKind.RECOVER else ()
+        return RequestDecision(decision=None, refusals=reasons, notices=tuple(told))
     return _ACCEPT[request.kind](case)
 
 
@@ -167,6 +173,11 @@ def _cancel_reasons(case: _Case) -> Iterator[Refusal]:
         yield Refusal(code="accepted_already", message=message, subject=case.phase)
 
 
+def _recover_reasons(case: _Case) -> Iterator[Refusal]:
+    window = case.policy.consistency_window
+    yield from recovery_allowed(case.connection, window, forced=bool(case.request.forced))
+
+
 def _accept_spec(case: _Case) -> RequestDecision:
     """Capacity counts the larger of the two specs until the new one is paid and in effect (rule 5)."""
     decision, held = _recorded(case), case.held
@@ -189,6 +200,13 @@ def _accept_vlan(case: _Case) -> RequestDecision:
 
 def _accept_cease(case: _Case) -> RequestDecision:
     return RequestDecision(decision=_recorded(case, cease_recorded_at=case.request.at))
+
+
+def _accept_recover(case: _Case) -> RequestDecision:
+    """VLAN ID and bandwidth were held all the time. What is off is noted, for its return is what completes it."""
+    vbr = case.connection.accepted_vbr(case.policy.consistency_window)
+    off = vbr.vbr_id if vbr is not None and vbr.status.current in VBR_DOWN else ""
+    return RequestDecision(decision=_recorded(replace(case, request=replace(case.request, vbr_id=off))))
 
 
 def _accept_cancel(case: _Case) -> RequestDecision:
@@ -214,10 +232,12 @@ _CHECKS: dict[RequestKind, Callable[[_Case], Iterator[Refusal]]] = {
     RequestKind.CHANGE_VLAN: _vlan_reasons,
     RequestKind.CEASE: _cease_reasons,
     RequestKind.CANCEL: _cancel_reasons,
+    RequestKind.RECOVER: _recover_reasons,
 }
 _ACCEPT: dict[RequestKind, Callable[[_Case], RequestDecision]] = {
     RequestKind.CHANGE_SPEC: _accept_spec,
     RequestKind.CHANGE_VLAN: _accept_vlan,
     RequestKind.CEASE: _accept_cease,
     RequestKind.CANCEL: _accept_cancel,
+    RequestKind.RECOVER: _accept_recover,
 }

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from crossport.domain.connection import Connection
 from crossport.domain.facts import PortFacts, VbrFacts
 from crossport.domain.vocabulary import BUSINESS_STATUSES, PORT_STATUSES, VBR_STATUSES
+
+#: The codes of breaches of the one-VBR rule.
+ONE_VBR_CODES = frozenset({"second_vbr", "wrong_vbr_owner", "wrong_vlan"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -51,6 +56,26 @@ def one_vbr_a_port(connection: Connection, window: timedelta) -> list[Violation]
             )
         found.extend(_misfit(connection, vbr))
     return found
+
+
+class OneVbr(StrEnum):
+    """What can be said of the rule that a port carries one VBR, the tenant's (rule 14; ruling 8)."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    #: Active by the tenant's word alone: nothing was seen that could be checked.
+    CANNOT_CHECK = "cannot check"
+    #: There is no VBR yet, or no service any more.
+    NOT_DUE = "not due"
+
+
+def one_vbr_result(*, active: bool, accepted_vbr: bool, codes: Collection[str]) -> OneVbr:
+    """The result of ``one_vbr_a_port`` for a connection with these violation codes."""
+    if not ONE_VBR_CODES.isdisjoint(codes):
+        return OneVbr.BROKEN
+    if accepted_vbr:
+        return OneVbr.KEPT
+    return OneVbr.CANNOT_CHECK if active else OneVbr.NOT_DUE
 
 
 def _misfit(connection: Connection, vbr: VbrFacts) -> list[Violation]:

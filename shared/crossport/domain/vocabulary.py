@@ -69,12 +69,18 @@ class Phase(StrEnum):
 
 
 class MilestoneName(StrEnum):
-    """Steps before the push, in the order in which they usually happen."""
+    """Steps on the way to a service, in the order in which they usually happen; all but the last before the push."""
 
     QUOTED = "quoted"
     QUOTE_ACCEPTED = "quote_accepted"
     LAST_MILE_READY = "last_mile_ready"
     UID_CONFIRMED = "uid_confirmed"
+    #: The tenant's word for its VBR on a port where we cannot see it (ruling 8).
+    VBR_ATTESTED = "vbr_attested"
+
+
+#: The milestones that may gate the push or come with an order.
+BEFORE_PUSH = frozenset(MilestoneName) - {MilestoneName.VBR_ATTESTED}
 
 
 class RequestKind(StrEnum):
@@ -86,6 +92,8 @@ class RequestKind(StrEnum):
     CEASE = "cease"
     #: Take the order or the open offer back.
     CANCEL = "cancel"
+    #: Bring back what was terminated (ruling 4).
+    RECOVER = "recover"
 
 
 class Verdict(StrEnum):

@@ -16,6 +16,7 @@ from crossport.adapters.messages import (
     OrderMigrate,
     OrderMilestone,
     OrderNew,
+    OrderRecover,
     OrderRequest,
     UsageReported,
     addressee,
@@ -36,6 +37,7 @@ _KINDS: dict[type[OrderRequest], RequestKind] = {
     OrderChangeVlan: RequestKind.CHANGE_VLAN,
     OrderCease: RequestKind.CEASE,
     OrderCancel: RequestKind.CANCEL,
+    OrderRecover: RequestKind.RECOVER,
 }
 
 

@@ -22,7 +22,7 @@ from crossport.domain.orders import Contract, Hold, Order, Tenant, decide_order
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList
 from crossport.domain.requests import decide_request
-from crossport.domain.vocabulary import MilestoneName, OrderMode, Party, RequestKind, Source
+from crossport.domain.vocabulary import BEFORE_PUSH, OrderMode, Party, Presence, RequestKind, Source
 
 PARTNER_ID = "1290000000000001"
 TENANT_ID = "1290555577770011"
@@ -87,7 +87,7 @@ def ordered(mode: str = OrderMode.TENANT_PAYS, **changes: Any) -> Connection:
             "received_at": START,
             "vlan_id": 120,
             "tenant_region": "cn-beijing",
-            "milestones": tuple(Milestone(name=name, at=START, actor="sales") for name in MilestoneName),
+            "milestones": tuple(Milestone(name=name, at=START, actor="sales") for name in sorted(BEFORE_PUSH)),
             **changes,
         }
     )
@@ -177,6 +177,7 @@ def states() -> dict[str, Connection]:
         ordered(),
         failure=Refusal(code="cloud_refused", message="The quota of ports is used up.", subject="QuotaExceeded.VPCONN"),
     )
+    missed = [saw_port(12 + number, presence=Presence.NOT_LISTED) for number in (0, 1)]
     return {
         "refused": ordered(vlan_id=3_000, spec="7M", tenant_uid="12a", order_mode="nobody"),
         "failed": failed,
@@ -196,6 +197,11 @@ def states() -> dict[str, Connection]:
         "locked for security": after(running, closed),
         "disabled by tenant": after(running, saw_port(9, status="Terminated")),
         "disabled by partner": after(running, replace(saw_port(9, status="Terminated"), source=Source.OWN_ANSWER)),
+        "subscription ended": after(running, saw_port(24 * 40, business_status="FinancialLocked")),
+        "subscription ended, partner pays": after(ours, saw_port(24 * 40, business_status="FinancialLocked")),
+        "VBR disabled": after(running, saw_vbr(9, status="terminated")),
+        "VBR back": after(running, saw_vbr(9, status="terminated"), saw_vbr(11)),
+        "missed twice and gone": after(running, locked, *missed, saw_port(14, presence=Presence.NOT_FOUND)),
         "back": after(running, locked, saw_port(11, business_status="Normal")),
         "declined": after(offered(), saw_port(9, acceptance="Deleted")),
         "withdrawn": replace(after(offered(), saw_port(9, acceptance="Deleted")), withdrawn_at=START),
@@ -253,6 +259,24 @@ def render_samples(language: str) -> Iterator[tuple[str, NoticeContext]]:
         for effect in effects_of(connection, POLICY):
             if isinstance(effect, Notice) and effects.moot(effect, connection, POLICY) is None:
                 yield f"{name}: {effect.key}", context_of(effect, connection, language)
+    for name, connection in recoveries().items():
+        notice = recovery_of(connection)
+        assert effects.moot(notice, connection, POLICY) is None
+        yield f"{name}: {notice.key}", context_of(notice, connection, language)
+
+
+def recoveries() -> dict[str, Connection]:
+    """Connections that the tenant alone may bring back."""
+    running = active()
+    known = {name: states()[name] for name in ("locked", "subscription ended", "locked for security")}
+    return {**known, "disabled by tenant": after(running, saw_port(9, status="Terminated"))}
+
+
+def recovery_of(connection: Connection) -> Notice:
+    """What the tenant is told when we were asked to recover the connection and may not."""
+    request = Request(request_id="CR-1", kind=RequestKind.RECOVER, at=START, actor="noc")
+    (notice,) = notices.recovery_notices(connection, request, POLICY)
+    return notice
 
 
 def declared_notices() -> set[tuple[str, Party]]:

@@ -66,6 +66,7 @@ REQUESTS = st.builds(
     spec=WORDS,
     vlan_id=st.none() | VLANS,
     forced=TEXTS,
+    vbr_id=TEXTS,
 )
 MIGRATIONS = st.builds(Migration, vbr_id=TEXTS, bandwidth_mbps=st.integers(0, 10_000), before=TEXTS, after=TEXTS)
 REFUSALS = st.builds(Refusal, code=TEXTS, message=TEXTS, subject=TEXTS)
@@ -116,7 +117,7 @@ def test_the_strategies_below_know_every_field() -> None:
         "hold_released_at", "attested_at", "group_ready_at", "port", "vbrs", "heads",
     }  # fmt: skip
     assert set(Request.__dataclass_fields__) == {
-        "request_id", "kind", "at", "actor", "spec", "vlan_id", "forced",
+        "request_id", "kind", "at", "actor", "spec", "vlan_id", "forced", "vbr_id",
     }  # fmt: skip
     assert set(Migration.__dataclass_fields__) == {"vbr_id", "bandwidth_mbps", "before", "after"}
     assert set(PortFacts.__dataclass_fields__) == {

@@ -119,6 +119,7 @@ class TestSuspension:
         assert row["suspension"] == {
             "reason": "locked_financial",
             "waiting_for": "tenant",
+            "fee": "unknown",
             "way_back": "settle the overdue payment",
         }
 
@@ -156,15 +157,18 @@ class TestAttested:
     def test_active_by_the_tenants_word(self, store: SqliteStore, views: Views) -> None:
         row = _shown(store, views, replace(_ours(), attested_at=NOW))
         assert (row["phase"], row["vbr_id"], row["attested"]) == ("active", None, True)
+        assert row["one_vbr"] == "cannot check"
 
     def test_a_vbr_that_is_seen_needs_no_word(self, store: SqliteStore, views: Views) -> None:
         seen = with_vbr(replace(_ours(), attested_at=NOW), vlan_id=0, owner_uid=TENANT, status="active")
         row = _shown(store, views, seen)
         assert (row["phase"], row["vbr_id"], row["attested"]) == ("active", "vbr-1", False)
+        assert row["one_vbr"] == "kept"
 
     def test_a_word_that_does_not_count_yet(self, store: SqliteStore, views: Views) -> None:
         row = _shown(store, views, replace(_ours(status="Confirmed"), attested_at=NOW))
         assert (row["phase"], row["attested"]) == ("accepted", False)
+        assert row["one_vbr"] == "not due"
 
 
 class TestVlanHistory:

@@ -59,12 +59,14 @@ def test_requests_and_the_spec_to_come(page: Callable[[Connection, Phase], str])
 def test_a_suspension_says_who_is_waited_for(page: Callable[[Connection, Phase], str], run: Run, empty: str) -> None:
     told = page(_confirmed(business_status="SecurityLocked"), Phase.SUSPENDED)
     assert "Suspended locked_security waits for the tenant: clear the security lock with Alibaba Cloud" in told
+    assert "port fee runs: unknown" in told
     assert "locked_security" in run("connections", "list", "--db", empty).out
 
 
 def test_active_by_the_tenants_word_says_so(page: Callable[[Connection, Phase], str], run: Run, empty: str) -> None:
     told = page(replace(_confirmed(), attested_at=NOW), Phase.ACTIVE)
     assert "Phase active (attested)" in told
+    assert "One VBR cannot check" in told
     assert "attested" in run("connections", "list", "--db", empty).out
 
 

@@ -23,6 +23,7 @@ from crossport.domain.observation import Observation
 from crossport.domain.phase import phase_of
 from crossport.domain.vocabulary import MilestoneName, OrderMode, Phase, Presence, RequestKind, Source
 from tests.unit.domain.examples import (
+    CIRCUIT,
     NOW,
     POLICY,
     PORT,
@@ -156,13 +157,14 @@ def test_a_vbr_conforms_by_owner_port_and_vlan(vbr: list[dict[str, Any]], confor
     assert not replace(known, port=None).ever_conformed(facts)
 
 
-def test_an_attested_vbr_serves_where_none_is_seen_any_more() -> None:
-    """Ruling 8; one that hangs there without conforming shows that we can see them."""
-    attested = after(port_read(acceptance="Confirmed", status="Enabled"), vbr_read(vlan_id=0), attested_at=NOW)
-    assert phase_of(attested, WINDOW) is Phase.ENABLED
-    unseen = decide(attested, MISSING, POLICY).connection
-    assert phase_of(unseen, WINDOW) is Phase.ACTIVE
-    assert phase_of(unseen, 2 * HOUR) is Phase.ENABLED
+def test_an_attested_vbr_serves_where_none_was_ever_seen() -> None:
+    """Ruling 8; one that hangs there, or hung there, shows that we can see them."""
+    port = port_read(acceptance="Confirmed", status="Enabled")
+    assert phase_of(after(port, attested_at=NOW), WINDOW) is Phase.ACTIVE
+    assert phase_of(after(port, vbr_read(port_id=CIRCUIT), attested_at=NOW), WINDOW) is Phase.ACTIVE
+    seen = after(port, vbr_read(vlan_id=0), attested_at=NOW)
+    assert phase_of(seen, WINDOW) is Phase.ENABLED
+    assert phase_of(decide(seen, MISSING, POLICY).connection, WINDOW) is Phase.ENABLED
 
 
 def test_the_earliest_conforming_vbr_is_the_ports_own() -> None:

@@ -91,6 +91,33 @@ CEASE = Request(request_id="CR-2", kind=RequestKind.CEASE, at=NOW, actor="noc")
             "superseded",
         ),
         ("suspended", "", after(running(status="Terminated")), None),
+        ("suspended", "expired", after(running(business_status="FinancialLocked", end_time=at(0))), None),
+        (
+            "suspended",
+            "FinancialLocked",
+            after(running(business_status="FinancialLocked", end_time=at(0))),
+            "wait:expired",
+        ),
+        (
+            "suspended",
+            "expired",
+            after(running(business_status="FinancialLocked", end_time=at(0)), port_seen(at(1), end_time=END)),
+            "superseded",
+        ),
+        ("suspended", "vbr-1", after(running(), vbr_read(), vbr_read(at(1), status="terminated")), None),
+        (
+            "suspended",
+            "vbr-1",
+            after(running(), vbr_read(), vbr_read(at(1), status="terminated"), vbr_read(at(2))),
+            "not_suspended_any_more",
+        ),
+        (
+            "suspended",
+            "Terminated",
+            after(running(status="Terminated"), cease_recorded_at=at(0)),
+            "phase_is_releasing",
+        ),
+        ("resumed", "vbr-1", after(running(), vbr_read(status="terminated"), vbr_read(at(2))), None),
         ("resumed", "", after(running(business_status="FinancialLocked"), running(1)), None),
         (
             "suspended",
@@ -346,6 +373,44 @@ def test_each_lock_and_each_return_is_told_once_to_both() -> None:
         "resumed:Normal:2:partner",
     ]
     assert len(told) == 8
+
+
+def test_a_vbr_is_told_to_be_off_and_back_once_for_each_time_and_only_when_it_is_the_proper_one() -> None:
+    twice = ("active", "terminating", "terminated", "terminated", "recovering", "active", "terminated")
+
+    def told(*statuses: str, **vbr: Any) -> list[str]:
+        seen = [vbr_read(at(hours), status=status, **vbr) for hours, status in enumerate(statuses)]
+        kinds = ("suspended", "resumed")
+        decided = [decide(after(running()), order, POLICY).effects for order in (seen, seen[::-1])]
+        keys = [sorted(e.key for e in effects if e.kind in kinds) for effects in decided]
+        assert keys[0] == keys[1]
+        return [key.removeprefix("conn-1:") for key in keys[0] if key.endswith("tenant")]
+
+    assert told(*twice) == ["resumed:vbr-1:1:tenant", "suspended:vbr-1:1:tenant", "suspended:vbr-1:2:tenant"]
+    assert told(*twice, vlan_id=VLAN + 1) == []
+
+
+@pytest.mark.parametrize("deleted_first", [True, False])
+def test_a_port_that_vanishes_while_locked_is_a_finding_and_told_to_both_whatever_is_heard_first(
+    deleted_first: bool,
+) -> None:
+    """Ruling 13."""
+    seen = [running(1, business_status="FinancialLocked"), port_seen(at(2), acceptance="Deleted")]
+    first, second = reversed(seen) if deleted_first else seen
+    one = decide(after(running()), [first], POLICY)
+    two = decide(one.connection, [second], POLICY)
+    assert [finding.code for finding in (*one.findings, *two.findings)] == ["lost_in_arrears"]
+    told = [e for e in (*one.effects, *two.effects) if isinstance(e, Notice) and e.kind == "port_gone"]
+    assert [notice.party for notice in told] == [Party.TENANT, Party.PARTNER]
+    assert two.phase is Phase.RELEASED
+
+
+def test_a_port_that_one_look_missed_is_told_to_be_gone_only_when_that_is_proven() -> None:
+    missed = after(running(), port_seen(at(1), presence=Presence.NOT_FOUND))
+    assert too_early(effect("port_gone", missed), missed, POLICY) == "port_not_gone"
+    looks = [port_seen(at(hours), presence=Presence.NOT_LISTED) for hours in (2, 3)]
+    gone = decide(missed, looks, POLICY).connection
+    assert too_early(effect("port_gone", gone), gone, POLICY) is None
 
 
 def test_an_odd_status_in_between_is_no_second_return() -> None:

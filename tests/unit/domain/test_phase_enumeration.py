@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ import pytest
 from crossport.domain.connection import Connection, Refusal, Terms
 from crossport.domain.facts import PortFacts, VbrFacts, merge_port, merge_vbr
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
-from crossport.domain.phase import phase_of, suspension
+from crossport.domain.phase import lost_in_arrears, phase_of, suspension
 from crossport.domain.violations import violations_of
 from crossport.domain.vocabulary import PORT_STATUSES, OrderMode, Party, Phase, Presence, Source
 from tests.effort import stride
@@ -46,7 +46,17 @@ ACCEPTANCES: dict[str, tuple[str, ...]] = {
     "deleted accepted": ("Confirmed", "Deleted"),
 }
 STATUSES = (None, "Never heard of", *sorted(PORT_STATUSES))
-BUSINESS = (None, "Never heard of", "Normal", "FinancialLocked", "SecurityLocked")
+#: Business status as last seen, and the port's EndTime.
+BUSINESS: dict[str, tuple[str | None, datetime | None]] = {
+    "unsaid": (None, None),
+    "unknown": ("Never heard of", None),
+    "normal": ("Normal", None),
+    "normal, past its end": ("Normal", NOW - WINDOW),
+    "locked for billing": ("FinancialLocked", None),
+    "locked for billing before its end": ("FinancialLocked", NOW + WINDOW),
+    "locked for billing at its end": ("FinancialLocked", NOW),
+    "locked for security": ("SecurityLocked", NOW - WINDOW),
+}
 PRESENCES: dict[str, tuple[Presence, ...]] = {
     "seen": (Presence.PRESENT,),
     "missing": (Presence.PRESENT, Presence.NOT_LISTED),
@@ -78,7 +88,7 @@ class Case:
     acts: frozenset[str]
     acceptance: str | None = None
     status: str | None = None
-    business: str | None = None
+    business: str = "unsaid"
     presence: str = "seen"
     vbr: str = "none"
 
@@ -86,7 +96,7 @@ class Case:
 # --- The oracle: design section 1, "Phase", with rulings 1, 4, 8 and 14 --------------------------------------------
 
 _UP = {"conforming", "conforming, status unsaid", "conforming, owner unsaid", "two, one wrong"}
-_NOT_ON_THE_PORT = {"none", "deleting", "deleted", "gone", "on the circuit"}
+_NEVER_ON_THE_PORT = {"none", "on the circuit"}
 
 
 def _refused(case: Case) -> bool:
@@ -130,12 +140,12 @@ def _suspended(case: Case) -> bool:
     if case.acceptance is None:
         return False
     vbr_off = case.vbr == "terminated" and case.acceptance == "accepted" and case.status == "Enabled"
-    locked = case.business in {"FinancialLocked", "SecurityLocked"}
+    locked = case.business.startswith("locked")
     return locked or case.status in {"Terminating", "Terminated"} or vbr_off
 
 
 def _served(case: Case) -> bool:
-    return case.vbr in _UP or ("attested" in case.acts and case.vbr in _NOT_ON_THE_PORT)
+    return case.vbr in _UP or ("attested" in case.acts and case.vbr in _NEVER_ON_THE_PORT)
 
 
 def _working(case: Case) -> bool:
@@ -169,8 +179,11 @@ ORACLE: dict[Phase, Callable[[Case], bool]] = {
 # --- The product ----------------------------------------------------------------------------------------------------
 
 
-def _port(acceptance: str, status: str | None, business: str | None, presence: str) -> PortFacts:
-    said: list[PortObservation] = [port_read(status=status, business_status=business, acceptance=None)]
+def _port(acceptance: str, status: str | None, business: str, presence: str) -> PortFacts:
+    business_status, end = BUSINESS[business]
+    said: list[PortObservation] = [
+        port_read(status=status, business_status=business_status, end_time=end, acceptance=None)
+    ]
     said += [port_seen(LATER, acceptance=word) for word in ACCEPTANCES[acceptance]]
     said += [port_seen(NOW + number * WINDOW, presence=seen) for number, seen in enumerate(PRESENCES[presence])]
     port: PortFacts | None = None
@@ -244,6 +257,47 @@ def test_the_oracle_knows_every_phase() -> None:
     assert set(ORACLE) == set(Phase)
 
 
+# --- Why it is suspended: rulings 13 and 14 ---------------------------------------------------------------------------
+
+
+def _reason(case: Case) -> tuple[str, str] | None:
+    """Reason and whether the fee runs, by the oracle; ``case`` is not over."""
+    if case.business == "locked for billing at its end":
+        return "expired", "no"
+    if case.business.startswith("locked"):
+        return f"locked_{'security' if case.business.endswith('security') else 'financial'}", "unknown"
+    if case.status in {"Terminating", "Terminated"}:
+        return "disabled_by_tenant", "yes"
+    return ("disabled_by_partner", "yes") if _suspended(case) else None
+
+
+@pytest.mark.parametrize("acceptance", ["offered", "accepted"])
+def test_every_suspension_has_the_reason_of_the_ruling(acceptance: str) -> None:
+    met = set()
+    for status, business, vbr in itertools.product(STATUSES, BUSINESS, VBRS):
+        known = _acted(frozenset(), _port(acceptance, status, business, "seen"), _vbrs(VBRS[vbr]))
+        found = suspension(known, WINDOW)
+        case = Case(frozenset(), acceptance, status, business, "seen", vbr)
+        assert (None if found is None else (found.reason, found.fee)) == _reason(case), case
+        met.add(None if found is None else found.reason)
+    by_partner = {"disabled_by_partner"} if acceptance == "accepted" else set()
+    assert met == {None, "expired", "locked_financial", "locked_security", "disabled_by_tenant"} | by_partner
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+@pytest.mark.parametrize("business", BUSINESS)
+@pytest.mark.parametrize("presence", PRESENCES)
+def test_a_port_is_lost_in_arrears_when_it_vanishes_locked_for_billing(
+    accepted: bool, business: str, presence: str
+) -> None:
+    """Ruling 13; its phase stays what the table says."""
+    known = _acted(frozenset(), _port("accepted" if accepted else "offered", "Enabled", business, presence))
+    lost = accepted and business.startswith("locked for billing") and presence == "gone"
+    assert lost_in_arrears(known, WINDOW) is lost
+    if lost:
+        assert phase_of(known, WINDOW) is Phase.RELEASED
+
+
 # --- What the phase alone does not say ------------------------------------------------------------------------------
 
 
@@ -272,6 +326,29 @@ RUNNING: dict[str, Any] = {"acceptance": "Confirmed", "status": "Enabled"}
         ([port_read(**RUNNING, business_status="SecurityLocked")], "locked_security", Party.TENANT),
         ([port_read(acceptance="Confirmed", status="Terminated")], "disabled_by_tenant", Party.TENANT),
         ([port_seen(source=Source.OWN_ANSWER, status="Terminating")], "disabled_by_partner", Party.PARTNER),
+        (
+            [port_seen(source=Source.EVENT, status="Terminating"), port_read(LATER, status="Terminated")],
+            "disabled_by_partner",
+            Party.PARTNER,
+        ),
+        (
+            [
+                port_seen(source=Source.OWN_ANSWER, status="Terminating"),
+                port_read(LATER, status="Enabled"),
+                port_read(MUCH_LATER, status="Terminated"),
+            ],
+            "disabled_by_tenant",
+            Party.TENANT,
+        ),
+        ([port_read(**RUNNING, business_status="FinancialLocked", end_time=NOW)], "expired", Party.TENANT),
+        (
+            [
+                port_read(**RUNNING, business_status="FinancialLocked", end_time=NOW),
+                port_seen(LATER, end_time=MUCH_LATER),
+            ],
+            "locked_financial",
+            Party.TENANT,
+        ),
         ([port_read(**RUNNING), vbr_read(status="terminated")], "disabled_by_partner", Party.PARTNER),
     ],
 )

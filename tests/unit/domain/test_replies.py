@@ -37,7 +37,7 @@ RUNNING: dict[str, Any] = {"acceptance": "Confirmed", "status": "Enabled"}
 REASON = Refusal(code="no", message="not so", subject="it")
 REASONS = [{"code": "no", "message": "not so", "subject": "it"}]
 ARRIVED = tuple(milestone(name) for name in MilestoneName)
-SPEC, VLAN_CHANGE, CEASE, CANCEL = RequestKind
+SPEC, VLAN_CHANGE, CEASE, CANCEL, RECOVER = RequestKind
 
 
 def after(*seen: Observation, **changes: Any) -> Connection:

@@ -32,7 +32,7 @@ from tests.unit.domain.examples import (
     vbr_seen,
 )
 
-SPEC, VLAN_CHANGE, CEASE, CANCEL = RequestKind
+SPEC, VLAN_CHANGE, CEASE, CANCEL, RECOVER = RequestKind
 HOUR = timedelta(hours=1)
 HELD = Hold(circuit_id=CIRCUIT, vlan_id=VLAN, mbps=100, connection_id="conn-1")
 LINE = circuit().hold(VLAN, 100)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from crossport.adapters.configuration.policies import price_list_of
 from crossport.adapters.configuration.values import (
@@ -33,7 +33,13 @@ from crossport.domain.orders import Contract, Tenant
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList, zone_of
 from crossport.domain.specs import MBPS, NEEDS_APPROVAL
-from crossport.domain.vocabulary import MilestoneName, OrderMode
+from crossport.domain.vocabulary import BEFORE_PUSH, MilestoneName, OrderMode
+
+
+def _before_push(name: MilestoneName) -> MilestoneName:
+    if name not in BEFORE_PUSH:
+        raise ValueError(f"{name} cannot be reached before the push")
+    return name
 
 
 class _Part(BaseModel):
@@ -108,7 +114,7 @@ class PolicySettings(_Part):
     vlan_pool: tuple[VlanRange, ...] = Field(default=_DEFAULT.vlan_pool, min_length=1)
     vlan_zero_is_exclusive: bool = _DEFAULT.vlan_zero_is_exclusive
     order_modes: tuple[OrderMode, ...] = Field(default=tuple(_DEFAULT.order_modes), min_length=1)
-    push_after: MilestoneName = _DEFAULT.push_after
+    push_after: Annotated[MilestoneName, AfterValidator(_before_push)] = _DEFAULT.push_after
     confirm_uid: bool = _DEFAULT.confirm_uid
     partner_pays_at: Literal["accepted", "created"] = "accepted"
     #: Months, 1 to 9 (API reference, CreatePhysicalConnectionOccupancyOrder, Period).

@@ -19,13 +19,15 @@ from crossport.application.send_notices import NoticeContext
 from crossport.domain.connection import Connection
 from crossport.domain.effects import gates
 from crossport.domain.history import History
-from crossport.domain.phase import Suspension, phase_of, suspension
+from crossport.domain.phase import Suspension, lost_in_arrears, phase_of, suspension
 from crossport.domain.violations import unknown_values
 from crossport.domain.vocabulary import MilestoneName, OrderMode, Origin, Party, RequestKind
 
 #: Unpaid outbound data transfer is released after this long; an expired subscription lasts longer ("Expiration and
 #: overdue payments"; assume the shorter: ruling 13).
 ARREARS_GRACE = timedelta(days=7)
+#: A port that ended can be renewed for this long (same page).
+RENEWAL_GRACE = timedelta(days=15)
 _PAYERS = {str(OrderMode.PARTNER_PAYS): "partner", str(OrderMode.TENANT_PAYS): "tenant"}
 
 
@@ -118,7 +120,7 @@ class _Writer:
             "vbr": vbr.vbr_id if vbr is not None else "",
             "phase_code": str(phase),
             "phase": self.words["phases"].get(str(phase), str(phase)),
-            "lost_in_arrears": port is not None and port.business_status.current == "FinancialLocked",
+            "lost_in_arrears": lost_in_arrears(connection, policy.consistency_window),
         }
 
     def _prices(self) -> dict[str, Any]:
@@ -136,16 +138,27 @@ class _Writer:
     def _suspension(self) -> dict[str, Any]:
         connection, port = self.context.connection, self.context.connection.port
         current = suspension(connection, self.context.policy.consistency_window)
-        since: datetime | None = None
-        if port is not None:
-            locked = port.business_status.current not in (None, "Normal")
-            since = _since(port.business_status if locked else port.status)
+        since, end = self._suspended_since(), port.end_time.current if port is not None else None
+        expired = current is not None and current.reason == "expired" and end is not None
+        begin, grace = (end, RENEWAL_GRACE) if expired else (since, ARREARS_GRACE)
         return {
-            "suspension": current or Suspension(reason="", waiting_for=Party.PARTNER, way_back=""),
+            "suspension": current or Suspension(reason="", waiting_for=Party.PARTNER, fee="unknown", way_back=""),
             "waiting_for": str(current.waiting_for) if current is not None else "",
+            "fee": self.words["fees"][current.fee] if current is not None else "",
             "suspended_since": self._time(since),
-            "settle_by": self._time(since + ARREARS_GRACE if since is not None else None),
+            "settle_by": self._time(begin + grace if begin is not None else None),
+            "the_vbr": str(self.context.request.details.get("vbr_id", "")),
         }
+
+    def _suspended_since(self) -> datetime | None:
+        connection, port = self.context.connection, self.context.connection.port
+        vbr_id = self.context.request.details.get("vbr_id")
+        vbr = next((vbr for vbr in connection.vbrs if vbr.vbr_id == vbr_id), None)
+        if vbr is not None:
+            return _since(vbr.status)
+        if port is None:
+            return None
+        return _since(port.business_status if port.business_status.current not in (None, "Normal") else port.status)
 
     def _change(self) -> dict[str, Any]:
         """The change that the notice is about: what was agreed before it, and what was asked for."""

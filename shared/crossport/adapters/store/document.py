@@ -170,12 +170,12 @@ def _load_refusal(parts: list[str]) -> Refusal:
 
 
 def _dump_request(request: Request) -> list[Any]:
-    at = request.at.isoformat()
-    return [request.request_id, request.kind, at, request.actor, request.spec, request.vlan_id, request.forced]
+    at, asked = request.at.isoformat(), (request.spec, request.vlan_id, request.forced, request.vbr_id)
+    return [request.request_id, request.kind, at, request.actor, *asked]
 
 
 def _load_request(parts: list[Any]) -> Request:
-    request_id, kind, at, actor, spec, vlan_id, forced = parts
+    request_id, kind, at, actor, spec, vlan_id, forced, vbr_id = parts
     return Request(
         request_id=request_id,
         kind=RequestKind(kind),
@@ -184,6 +184,7 @@ def _load_request(parts: list[Any]) -> Request:
         spec=spec,
         vlan_id=vlan_id,
         forced=forced,
+        vbr_id=vbr_id,
     )
 
 

@@ -74,7 +74,12 @@ def suspension_of(connection: Connection, phase: str) -> dict[str, str] | None:
     found = suspension(connection, timedelta(0)) or suspension(connection, timedelta.max)
     if found is None:
         return None
-    return {"reason": found.reason, "waiting_for": str(found.waiting_for), "way_back": found.way_back}
+    return {
+        "reason": found.reason,
+        "waiting_for": str(found.waiting_for),
+        "fee": found.fee,
+        "way_back": found.way_back,
+    }
 
 
 def facts(connection: Connection) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from crossport.adapters.store import document
 from crossport.adapters.store.engines import open_engine
 from crossport.adapters.store.portrait import facts, portrait, suspension_of
 from crossport.adapters.store.rows import circuit_of, stamp_or_none
+from crossport.domain.violations import one_vbr_result
 from crossport.domain.vocabulary import Phase
 
 #: How many rows a view returns unless told otherwise.
@@ -70,8 +71,8 @@ class Views:
 
         Each has connection_id, version, phase, flow, origin, account_id, region, circuit_id, port_id, vlan_id, vbr_id
         (the accepted VBR), tenant_uid, spec, order_mode, violations, the fields of ``portrait``, suspension (reason,
-        waiting_for, way_back), attested (active by the tenant's word for a VBR that we cannot see), created_at and
-        updated_at.
+        waiting_for, fee, way_back), attested (active by the tenant's word for a VBR that we cannot see), one_vbr
+        (kept, broken, cannot check, not due), created_at and updated_at.
         """
         rows = self._engine.rows("view_connections", {"phase": phase, "limit": limit})
         return [_connection(row) for row in rows]
@@ -192,6 +193,13 @@ def _connection(row: tuple[Any, ...]) -> Row:
         **portrait(connection),
         "suspension": suspension_of(connection, phase),
         "attested": phase == Phase.ACTIVE and vbr_id is None,
+        "one_vbr": str(
+            one_vbr_result(
+                active=phase == Phase.ACTIVE,
+                accepted_vbr=vbr_id is not None,
+                codes={violation["code"] for violation in columns["violations"]},
+            )
+        ),
         **{name: columns[name] for name in shown},
     }
 

@@ -140,6 +140,16 @@ class VpcCloud:
         place = _Place(account_id, region)
         return self._act(place, "delete_physical_connection", parameters, token, settled=PORT_GONE)
 
+    def recover_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """RecoverPhysicalConnection, once: asynchronous, so a read must see Enabled. Raises CloudCallError."""
+        parameters = {"instance_id": port_id, "token": token}
+        return self._act(_Place(account_id, region), "recover_physical_connection", parameters, token)
+
+    def recover_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """RecoverVirtualBorderRouter, once: asynchronous, so a read must see active. Raises CloudCallError."""
+        parameters = {"vbr_id": vbr_id, "client_token": token}
+        return self._act(_Place(account_id, region), "recover_virtual_border_router", parameters, token)
+
     def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
         """TerminateVirtualBorderRouter, once: the circuit's owner disables a VBR. Raises CloudCallError."""
         parameters = {"vbr_id": vbr_id, "client_token": token}

@@ -111,6 +111,14 @@ class Cloud(Protocol):
         """DeletePhysicalConnection. A port that is gone already counts as deleted."""
         ...
 
+    def recover_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
+        """RecoverPhysicalConnection: asynchronous; a read must see Enabled."""
+        ...
+
+    def recover_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
+        """RecoverVirtualBorderRouter: only the circuit's owner may, on an Enabled port; a read must see active."""
+        ...
+
     def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
         """TerminateVirtualBorderRouter: only the circuit's owner may."""
         ...

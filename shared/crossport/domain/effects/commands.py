@@ -57,6 +57,8 @@ def _changes(connection: Connection) -> Iterator[Command]:
         if request.kind in _CHANGES:
             yield _command(connection, "update_port", cause=request.request_id)
             yield _command(connection, "settle_hold", cause=request.request_id)
+        elif request.kind is RequestKind.RECOVER:
+            yield _command(connection, "recover", cause=request.request_id)
 
 
 def _endings(connection: Connection) -> Iterator[Command]:

@@ -11,7 +11,8 @@ from typing import Any
 from crossport.domain.connection import Connection
 from crossport.domain.effects.kinds import ALIVE, Effect
 from crossport.domain.effects.moot import moot
-from crossport.domain.phase import phase_of, suspension
+from crossport.domain.facts import port_gone
+from crossport.domain.phase import VBR_OFF, phase_of, suspension
 from crossport.domain.policy import Policy
 from crossport.domain.violations import violations_of
 from crossport.domain.vocabulary import Flow, Phase
@@ -50,9 +51,28 @@ def _early_unless_alive(_effect: Effect, _connection: Connection, phase: Phase, 
     return None if phase in ALIVE else f"phase_is_{phase}"
 
 
+def _early_suspended(effect: Effect, connection: Connection, _phase: Phase, policy: Policy) -> str | None:
+    """An ended subscription is told as such, not as any billing lock; a VBR that is off when its port is not."""
+    found, value = suspension(connection, policy.consistency_window), effect.details["cause"]
+    reason = found.reason if found is not None else "not_suspended"
+    if value == "expired":
+        return None if reason == "expired" else reason
+    if value == VBR_OFF:
+        return None if reason == "disabled_by_partner" else reason
+    return reason if value == "FinancialLocked" and reason == "expired" else None
+
+
+def _early_port_gone(_effect: Effect, connection: Connection, _phase: Phase, policy: Policy) -> str | None:
+    """A port is told to be gone when its absence is proven, which one look that missed it does not."""
+    port = connection.port
+    return None if port is not None and port_gone(port, policy.consistency_window) else "port_not_gone"
+
+
 def _early_resumed(effect: Effect, connection: Connection, _phase: Phase, policy: Policy) -> str | None:
     """Told when the value that came back stands, and nothing else keeps the service down."""
     port, value = connection.port, effect.details["cause"]
+    if value == VBR_OFF:
+        return "not_resumed" if suspension(connection, policy.consistency_window) is not None else None
     current = port and (port.business_status.current if value == "Normal" else port.status.current)
     if current != value or suspension(connection, policy.consistency_window) is not None:
         return "not_resumed"
@@ -84,7 +104,10 @@ _EARLY: dict[str, Callable[[Any, Connection, Phase, Policy], str | None]] = {
     "vlan_change": _early_unless_alive,
     "attach_vbr": _early_unless_alive,
     "update_port": _early_unless_alive,
+    "suspended": _early_suspended,
     "resumed": _early_resumed,
+    "port_gone": _early_port_gone,
+    "recover": _early_unless_alive,
     "violation": _early_violation,
     "cease": _early_cease,
     "pay_port": _early_pay,

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from crossport.domain.connection import Connection
-from crossport.domain.facts import PortFacts
+from crossport.domain.facts import PortFacts, VbrFacts
 from crossport.domain.history import History
+from crossport.domain.phase import VBR_OFF, VBR_UP
 from crossport.domain.violations import unknown_values
 
 #: The words of ``BusinessStatus`` for a lock.
@@ -28,6 +29,22 @@ def return_episodes(port: PortFacts, value: str) -> int:
     if value == "Normal":
         return port.business_status.count_runs("Normal", after=LOCKS)
     return port.status.count_runs("Enabled", after={"Terminated"})
+
+
+def vbr_episodes(vbr: VbrFacts) -> int:
+    """How many separate times the VBR was seen terminated."""
+    return vbr.status.count_runs(VBR_OFF)
+
+
+def vbr_return_episodes(vbr: VbrFacts) -> int:
+    """How many times the VBR came back from a termination."""
+    return vbr.status.count_runs(VBR_UP, after={VBR_OFF})
+
+
+def ends_outlived(port: PortFacts) -> list[str]:
+    """Every EndTime at or after which the port was seen locked for billing: its subscription had expired."""
+    locked = [entry.at for entry in port.business_status.entries if entry.value == "FinancialLocked"]
+    return sorted(end.isoformat() for end in port.end_time.values() if locked and end <= locked[-1])
 
 
 def payment_episodes(port: PortFacts, end: datetime) -> int:

@@ -7,7 +7,7 @@ What may still come true waits (``too_early``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from crossport.domain.connection import Connection
@@ -16,10 +16,13 @@ from crossport.domain.effects.episodes import (
     payment_episodes,
     port_episodes,
     return_episodes,
+    vbr_episodes,
+    vbr_return_episodes,
     violation_episodes,
 )
 from crossport.domain.effects.kinds import ALIVE, Effect
-from crossport.domain.phase import phase_of
+from crossport.domain.facts import VbrFacts
+from crossport.domain.phase import VBR_DOWN, VBR_OFF, VBR_UP, phase_of
 from crossport.domain.policy import Policy
 from crossport.domain.vocabulary import Phase
 
@@ -27,7 +30,7 @@ from crossport.domain.vocabulary import Phase
 _OF_A_PORT = frozenset(
     {
         "offer", "active", "enabled", "accepted", "suspended", "resumed", "paid_until", "violation", "spec_change",
-        "vlan_change", "cease", "pay_port", "attach_vbr", "update_port",
+        "vlan_change", "cease", "pay_port", "attach_vbr", "update_port", "recover", "recovery",
     }
 )  # fmt: skip
 
@@ -52,11 +55,18 @@ def _moot_active(effect: Effect, connection: Connection, _phase: Phase) -> str |
     return "vbr_gone" if effect.details["vbr_id"] in deleted else None
 
 
-def _moot_suspended(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
+def _moot_suspended(effect: Effect, connection: Connection, phase: Phase) -> str | None:
     """What comes after a run of a value is another value for good, or a new run with a number of its own."""
     port, value = connection.port, effect.details["cause"]
     if port is None:
         return None
+    if connection.cease_recorded_at is not None:
+        return f"phase_is_{phase}"
+    if value == "expired":
+        current_end = port.end_time.current
+        return None if current_end and effect.details["end_time"] == current_end.isoformat() else "superseded"
+    if value == VBR_OFF:
+        return _moot_vbr(effect, connection, vbr_episodes, VBR_DOWN, "not_suspended_any_more")
     current = port.status.current if value == "Terminated" else port.business_status.current
     if effect.details["episode"] < port_episodes(port, value):
         return "superseded"
@@ -69,10 +79,31 @@ def _moot_resumed(effect: Effect, connection: Connection, _phase: Phase) -> str 
     port, value = connection.port, effect.details["cause"]
     if port is None:
         return None
+    if value == VBR_OFF:
+        return _moot_vbr(effect, connection, vbr_return_episodes, {VBR_UP}, "suspended_again")
     if effect.details["episode"] < return_episodes(port, value):
         return "superseded"
     away, current = (LOCKS, port.business_status) if value == "Normal" else ({"Terminated"}, port.status)
     return "suspended_again" if current.current in away else None
+
+
+def _moot_vbr(
+    effect: Effect, connection: Connection, episodes: Callable[[VbrFacts], int], still: Collection[str], over: str
+) -> str | None:
+    """A newer episode of the VBR, or its status now, has overtaken what the notice tells."""
+    vbr = next((vbr for vbr in connection.vbrs if vbr.vbr_id == effect.details["vbr_id"]), None)
+    if vbr is None or effect.details["episode"] < episodes(vbr):
+        return "superseded"
+    return None if vbr.status.current in still else over
+
+
+def _moot_recovery(_effect: Effect, _connection: Connection, phase: Phase) -> str | None:
+    """It is about this moment: what has come back meanwhile needs nobody."""
+    return None if phase is Phase.SUSPENDED else f"phase_is_{phase}"
+
+
+def _moot_recover(_effect: Effect, connection: Connection, phase: Phase) -> str | None:
+    return f"phase_is_{phase}" if connection.cease_recorded_at is not None else None
 
 
 def _moot_paid_until(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
@@ -112,6 +143,8 @@ _MOOT: dict[str, Callable[[Any, Connection, Phase], str | None]] = {
     "active": _moot_active,
     "suspended": _moot_suspended,
     "resumed": _moot_resumed,
+    "recover": _moot_recover,
+    "recovery": _moot_recovery,
     "paid_until": _moot_paid_until,
     "violation": _moot_violation,
     "create_port": _moot_create,

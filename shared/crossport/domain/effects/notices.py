@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from crossport.domain.connection import Connection
+from crossport.domain.connection import Connection, Request
 from crossport.domain.effects.episodes import (
     LOCKS,
+    ends_outlived,
     payment_episodes,
     port_episodes,
     return_episodes,
+    vbr_episodes,
+    vbr_return_episodes,
     violation_episodes,
 )
 from crossport.domain.effects.kinds import Notice, key_of
-from crossport.domain.facts import PortFacts
-from crossport.domain.phase import VBR_UP
+from crossport.domain.facts import PortFacts, VbrFacts
+from crossport.domain.phase import VBR_OFF, VBR_UP
+from crossport.domain.policy import Policy
+from crossport.domain.recovery import tenant_must_act
 from crossport.domain.violations import Violation
-from crossport.domain.vocabulary import Origin, Party, RequestKind
+from crossport.domain.vocabulary import Origin, Party, Presence, RequestKind
 
 _BOTH = (Party.TENANT, Party.PARTNER)
 
@@ -73,6 +78,11 @@ def _episodes(connection: Connection, port: PortFacts) -> Iterator[Notice]:
     for value in ("Normal", "Enabled"):
         for number in range(1, return_episodes(port, value) + 1):
             yield from _tell(connection, "resumed", _BOTH, f"{value}:{number}", cause=value, episode=number)
+    for outlived in ends_outlived(port):
+        yield from _tell(connection, "suspended", _BOTH, f"expired:{outlived}", cause="expired", end_time=outlived)
+    for vbr in connection.vbrs:
+        if connection.ever_conformed(vbr):
+            yield from _vbr_episodes(connection, vbr)
     for end in sorted(port.end_time.values()):
         said = end.isoformat()
         for number in range(1, payment_episodes(port, end) + 1):
@@ -81,8 +91,24 @@ def _episodes(connection: Connection, port: PortFacts) -> Iterator[Notice]:
             )
 
 
+def _vbr_episodes(connection: Connection, vbr: VbrFacts) -> Iterator[Notice]:
+    """The proper VBR was terminated, which only the circuit's owner can do, and came back."""
+    told: dict[str, Any] = {"cause": VBR_OFF, "vbr_id": vbr.vbr_id}
+    for number in range(1, vbr_episodes(vbr) + 1):
+        yield from _tell(connection, "suspended", _BOTH, f"{vbr.vbr_id}:{number}", **told, episode=number)
+    for number in range(1, vbr_return_episodes(vbr) + 1):
+        yield from _tell(connection, "resumed", _BOTH, f"{vbr.vbr_id}:{number}", **told, episode=number)
+
+
+def recovery_notices(connection: Connection, request: Request, policy: Policy) -> Iterator[Notice]:
+    """What the tenant is told when we were asked to recover what only the tenant may bring back (ruling 4)."""
+    if tenant_must_act(connection, policy.consistency_window) is not None:
+        yield from _tell(connection, "recovery", (Party.TENANT,), request.request_id)
+
+
 def _ends(connection: Connection, port: PortFacts) -> Iterator[Notice]:
-    if port.deleted:
+    """A port that is said or seen to be no more. One that was only missed once waits until its absence is proven."""
+    if port.deleted or Presence.NOT_FOUND in port.presence.values():
         yield from _tell(connection, "port_gone", _BOTH, "")
 
 

@@ -13,6 +13,7 @@ from crossport.domain.effects.commands import gates
 from crossport.domain.effects.kinds import Reply, key_of
 from crossport.domain.phase import VBR_UP
 from crossport.domain.policy import Policy
+from crossport.domain.recovery import vlan_at_risk
 from crossport.domain.vocabulary import Origin, RequestKind
 
 #: What an order waits for in ``waiting_for`` while no sibling of its group is there (ruling 17).
@@ -26,9 +27,17 @@ def replies_of(connection: Connection, policy: Policy) -> Iterator[Reply]:
     for request in connection.requests:
         if request.request_id == expiry_id(connection.connection_id):
             continue
-        yield reply(connection, request.request_id, "accepted")
+        yield reply(connection, request.request_id, "accepted", **_warnings(connection, request))
         if fulfilled(connection, request):
             yield reply(connection, request.request_id, "completed")
+
+
+def _warnings(connection: Connection, request: Request) -> dict[str, Any]:
+    """What the orderer should know although the request was accepted; empty when there is nothing."""
+    if not vlan_at_risk(connection, request):
+        return {}
+    message = "the VBR was terminated five days ago or more: recovering it may fail, its VLAN ID lost"
+    return {"warnings": [{"code": "vlan_at_risk", "message": message, "subject": str(connection.vlan_id)}]}
 
 
 def _of_order(connection: Connection, policy: Policy) -> Iterator[Reply]:
@@ -110,4 +119,8 @@ def fulfilled(connection: Connection, request: Request) -> bool:
         return any(e.value == request.spec and e.at >= request.at for e in port.spec.entries)
     if request.kind is RequestKind.CHANGE_VLAN:
         return any(e.value == request.vlan_id and e.at >= request.at for e in port.vlan_id.entries)
+    if request.kind is RequestKind.RECOVER:
+        up = any(e.value == "Enabled" and e.at >= request.at for e in port.status.entries)
+        vbrs = [vbr for vbr in connection.vbrs if vbr.vbr_id == request.vbr_id]
+        return up and all(any(e.value == VBR_UP and e.at >= request.at for e in vbr.status.entries) for vbr in vbrs)
     return port.deleted
