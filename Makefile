@@ -11,6 +11,8 @@ BENCH := .bench
 PROOFS ?= packages
 # How many schedules in memory `make prove` plays; empty: all, the rest in proportion.
 SCHEDULES ?=
+# One part of `make prove` alone: packages, schedules, kills, failovers, races or mistakes; empty: all.
+PART ?=
 SCENARIO ?= events/scenarios/equinix-dc11.yaml
 
 .PHONY: help setup run test check mutants format prove package bench lock clean
@@ -21,7 +23,7 @@ help:
 	@echo "make check   static checks alone"
 	@echo "make mutants mutate the domain and say how many mutants its tests kill (half an hour and more; not part of make test)"
 	@echo "make format  format the code"
-	@echo "make prove   the proofs that take too long for make test: $(PROOFS), exactly once"
+	@echo "make prove   the proofs that take too long for make test: $(PROOFS), exactly once; PART=kills runs one part"
 	@echo "make package build a folder and a zip for each function under build/functions; needs python3.12 or PYTHON312=..."
 	@echo "make bench   measure against floors and peers; writes bench/RESULTS.md"
 	@echo "make lock    lock the dependencies anew"
@@ -63,8 +65,8 @@ format: setup
 
 # What takes too long for every run of the tests.
 prove: setup
-	@$(BIN)/python tests/parts.py $(PROOFS)
-	@nice -n 5 $(BIN)/python tests/prove.py $(SCHEDULES)
+	@$(if $(filter-out packages,$(PART)),,$(BIN)/python tests/parts.py $(PROOFS))
+	@$(if $(filter packages,$(PART)),,nice -n 5 $(BIN)/python tests/prove.py $(PART) $(SCHEDULES))
 
 package: setup
 	@$(BIN)/python -m deployment.package

@@ -166,10 +166,12 @@ class Place:
         STEPS[number][0](cloud)
         self.files.keep(cloud)
 
-    def do(self, work: Callable[[Store, MigratingCloud, Files], None]) -> None:
-        """Work in this process, to which nothing happens."""
+    def do(
+        self, work: Callable[[Store, MigratingCloud, Files], None], tell: Callable[[str], None] = lambda where: None
+    ) -> None:
+        """Work in this process, to which nothing happens; ``tell`` hears of every statement."""
         cloud = self.files.cloud()
-        with opened(self.database.url, cloud.clock, lambda where: None) as store:
+        with opened(self.database.url, cloud.clock, tell) as store:
             work(store, cloud, self.files)
         self.files.keep(cloud)
 

@@ -12,15 +12,27 @@ import pytest
 
 from crossport.adapters.migrations import migrate
 from crossport.domain.errors import CrossportError
+from tests.effort import size
 from tests.kills.life import act, again, essence, opened, settle
 from tests.kills.proxy import Proxy
 from tests.kills.script import STEPS, Place, Postgresql
 from tests.postgresql_server import PostgresServer
 
-#: Steps of the life that save much, and at which of their statements the server goes away.
-MOMENTS = [(2, 3), (6, 8), (22, 5)]
+Moment = tuple[int, int]
 #: One of each kind of input, for what costs less than a restart.
 KINDS = [number for number, (_, name) in enumerate(STEPS) if not name.startswith("relay")]
+#: Steps of the life that save much, and at which of their statements the server goes away.
+HEAVY: list[Moment] = [(2, 3), (6, 8), (22, 5)]
+
+
+def _moments(count: int, first: list[Moment]) -> list[Moment]:
+    """So many (step, statement): the first ones, then each kind of input, a statement later in every round."""
+    rounds = [(number, 3 + n) for n in range(-(-count // len(KINDS))) for number in KINDS]
+    return [*first, *rounds][:count]
+
+
+STOPS = _moments(size("STOPS", len(HEAVY)), HEAVY)
+TERMINATIONS = _moments(size("TERMINATIONS", len(KINDS)), [])
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +55,7 @@ def place(durable: PostgresServer, migrated_durable: str, tmp_path: Path) -> Pla
     return Place(tmp_path, Postgresql(durable.url(migrated_durable)))
 
 
-@pytest.mark.parametrize(("number", "moment"), MOMENTS)
+@pytest.mark.parametrize(("number", "moment"), STOPS)
 def test_the_server_stops_at_once(durable: PostgresServer, place: Place, number: int, moment: int) -> None:
     def restart() -> None:
         durable.stop("immediate")
@@ -52,8 +64,10 @@ def test_the_server_stops_at_once(durable: PostgresServer, place: Place, number:
     _interrupted(place, number, moment, restart)
 
 
-@pytest.mark.parametrize("number", KINDS)
-def test_the_backend_is_terminated(durable: PostgresServer, migrated_durable: str, place: Place, number: int) -> None:
+@pytest.mark.parametrize(("number", "moment"), TERMINATIONS)
+def test_the_backend_is_terminated(
+    durable: PostgresServer, migrated_durable: str, place: Place, number: int, moment: int
+) -> None:
     def terminate() -> None:
         durable.execute(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
@@ -61,7 +75,7 @@ def test_the_backend_is_terminated(durable: PostgresServer, migrated_durable: st
             migrated_durable,
         )
 
-    _interrupted(place, number, 3, terminate)
+    _interrupted(place, number, moment, terminate)
 
 
 @pytest.mark.parametrize("number", KINDS)
@@ -85,13 +99,23 @@ def _user(url: str) -> str:
 def _interrupted(
     place: Place, number: int, moment: int, strike: Callable[[], None], *, url: str = "", at: str = ""
 ) -> None:
-    """One step during which something strikes once; it comes again, and all is as if nothing had happened."""
+    """One step during which something strikes once; it comes again, and all is as if nothing had happened.
+
+    A moment after the last statement of the step begins anew at its first.
+    """
     name = STEPS[number][1]
     place.begin()
     place.live(number)
     place.parties_act(number)
     place.mark()
-    place.step(number)
+    made = 0
+
+    def count(where: str) -> None:
+        nonlocal made
+        made += at in where
+
+    place.do(lambda store, cloud, files: act(name, store, cloud, files, count), count)
+    moment = (moment - 1) % made + 1
     place.do(lambda store, cloud, files: again(name, store, cloud, files))
     place.do(settle)
     right = essence(place.state(), place.files)

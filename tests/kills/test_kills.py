@@ -10,12 +10,14 @@ from random import Random
 
 import pytest
 
+from tests.effort import size
 from tests.kills.life import Job, again, essence, settle
 from tests.kills.script import STEPS, Place, Postgresql, Sqlite, Zygote
 
 ENGINES = ("sqlite", "postgresql")
-#: Random kills of one life, and lives.
-KILLS, LIVES = 10, 4
+#: Random kills of one life, and of all lives on an engine.
+KILLS = 10
+RANDOM = {"sqlite": size("KILLS_SQLITE", 40), "postgresql": size("KILLS_POSTGRESQL", 40)}
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +52,11 @@ def test_killed_at_every_step(place: Place, zygote: Zygote, number: int) -> None
         assert _same(place, name, right), f"killed at step {kill_at} of {steps}"
 
 
-@pytest.mark.parametrize("life", range(LIVES))
-@pytest.mark.parametrize("place", ENGINES, indirect=True)
+@pytest.mark.parametrize(
+    ("place", "life"),
+    [(engine, life) for engine, kills in RANDOM.items() for life in range(-(-kills // KILLS))],
+    indirect=["place"],
+)
 def test_killed_at_random(place: Place, zygote: Zygote, life: int) -> None:
     place.begin()
     place.mark()
