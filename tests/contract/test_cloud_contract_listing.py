@@ -29,7 +29,7 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         memory.fake.page_size = 2
         yield memory
         return
-    monkeypatch.setattr("crossport.adapters.vpc.cloud._PORTS_A_PAGE", 2)
+    monkeypatch.setattr("crossport.adapters.vpc.reads._PORTS_A_PAGE", 2)
     thread = LoopThread()
     local = LocalWorld(thread)
     yield local

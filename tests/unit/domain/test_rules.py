@@ -16,7 +16,8 @@ import pytest
 
 import crossport
 from crossport.adapters.credentials import Credentials
-from crossport.adapters.vpc.cloud import VpcCloud, _Place
+from crossport.adapters.vpc.cloud import VpcCloud
+from crossport.adapters.vpc.reads import Place
 from crossport.domain.billing import BILLING_ZONE, charges_of, periods, port_fee_sides
 from crossport.domain.checks import (
     circuit_fit,
@@ -322,7 +323,7 @@ def test_acceptance_is_the_tenants_and_the_client_refuses_to_make_that_call() ->
         raise AssertionError("no client is made for a call that is not ours")
 
     cloud = VpcCloud(credentials=credentials, endpoint="127.0.0.1:1", clock=ManualClock(NOW))
-    place = _Place(PARTNER, "us-east-1")
+    place = Place(PARTNER, "us-east-1")
     for action in ("confirm_physical_connection", "open_physical_connection_service"):
         with pytest.raises(ValueError, match="the tenant's to call"):
             cloud._call(place, action, {}, write=True, hidden="")

@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from crossport.adapters.credentials import Credentials
-from crossport.adapters.vpc import answers, sdk, vbr_answers
-from crossport.adapters.vpc.failures import DRY_RUN_PASSED, PORT_GONE, VBR_GONE, bad_answer, translate
+from crossport.adapters.vpc import answers
+from crossport.adapters.vpc.failures import DRY_RUN_PASSED, PORT_GONE, VBR_GONE
+from crossport.adapters.vpc.reads import Place, VpcReads
 from crossport.application.errors import CloudCallError
-from crossport.application.ports import Answer, Clock, CloudFailure, CreatePort, PortPage, Read, VbrRead
-from crossport.domain.observation import VbrObservation
-from crossport.domain.rights import partner_may_call
-from crossport.domain.vocabulary import Acceptance
-
-Checked = TypeVar("Checked", bound=BaseModel)
-
-#: Largest pages of the two lists (API reference: MaxResults 1..100, PageSize at most 50).
-_PORTS_A_PAGE = 100
-_VBRS_A_PAGE = 50
+from crossport.application.ports import Answer, CloudFailure, CreatePort
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Whose client, and where."""
-
-    account_id: str
-    region: str
-
-
-class VpcCloud:
+class VpcCloud(VpcReads):
     """The VPC API of every partner account and region. Thread safe.
 
-    ``credentials`` gives the credentials of an account id and is asked in every call. ``endpoint`` is ``host:port``;
-    None or "" means the SDK's own endpoint of each region. Time-outs are in milliseconds. Reads that fail in a
-    RETRYABLE way are tried ``read_attempts`` times in all, at most about half a second apart; writes are tried once,
-    because when to repeat one is the caller's decision.
+    Writes are tried once, because when to repeat one is the caller's decision; how reads are tried, and what the
+    constructor takes, says ``VpcReads``.
     """
-
-    def __init__(
-        self,
-        *,
-        credentials: Callable[[str], Credentials],
-        endpoint: str | None,
-        clock: Clock,
-        connect_timeout_ms: int = 3_000,
-        read_timeout_ms: int = 10_000,
-        read_attempts: int = 2,
-    ) -> None:
-        self._credentials = credentials
-        self._endpoint = endpoint or None
-        self._clock = clock
-        self._connect_timeout_ms = connect_timeout_ms
-        self._read_timeout_ms = read_timeout_ms
-        self._read_attempts = read_attempts
-        self._clients: dict[_Place, Any] = {}
 
     def create_port(self, request: CreatePort, *, dry_run: bool) -> Answer:
         """CreateVirtualPhysicalConnection, once. A dry run that passes is an answer with the value "".
@@ -82,7 +41,7 @@ class VpcCloud:
             "token": request.token,
             "dry_run": True if dry_run else None,
         }
-        place = _Place(request.account_id, request.region)
+        place = Place(request.account_id, request.region)
         try:
             date, body = self._write(place, action, parameters, hidden=request.token)
         except CloudCallError as error:
@@ -115,7 +74,7 @@ class VpcCloud:
             "auto_renew": auto_renew,
             "client_token": token,
         }
-        date, body = self._write(_Place(account_id, region), action, parameters, hidden=token)
+        date, body = self._write(Place(account_id, region), action, parameters, hidden=token)
         order = self._check(answers.PlacedOrder, body, action, write=True)
         return Answer(value=order.data.order_id, date=date)
 
@@ -127,38 +86,38 @@ class VpcCloud:
         The value is empty. Raises CloudCallError.
         """
         parameters = {"instance_id": port_id, "vlan_id": vlan_id, "expect_spec": expect_spec or None, "token": token}
-        return self._act(_Place(account_id, region), "update_virtual_physical_connection", parameters, token)
+        return self._act(Place(account_id, region), "update_virtual_physical_connection", parameters, token)
 
     def terminate_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
         """TerminatePhysicalConnection, once: asynchronous, so a read must see Terminated. Raises CloudCallError."""
         parameters = {"physical_connection_id": port_id, "client_token": token}
-        return self._act(_Place(account_id, region), "terminate_physical_connection", parameters, token)
+        return self._act(Place(account_id, region), "terminate_physical_connection", parameters, token)
 
     def delete_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
         """DeletePhysicalConnection, once. A port that is gone already is deleted. Raises CloudCallError."""
         parameters = {"physical_connection_id": port_id, "client_token": token}
-        place = _Place(account_id, region)
+        place = Place(account_id, region)
         return self._act(place, "delete_physical_connection", parameters, token, settled=PORT_GONE)
 
     def recover_port(self, *, account_id: str, region: str, port_id: str, token: str) -> Answer:
         """RecoverPhysicalConnection, once: asynchronous, so a read must see Enabled. Raises CloudCallError."""
         parameters = {"instance_id": port_id, "token": token}
-        return self._act(_Place(account_id, region), "recover_physical_connection", parameters, token)
+        return self._act(Place(account_id, region), "recover_physical_connection", parameters, token)
 
     def recover_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
         """RecoverVirtualBorderRouter, once: asynchronous, so a read must see active. Raises CloudCallError."""
         parameters = {"vbr_id": vbr_id, "client_token": token}
-        return self._act(_Place(account_id, region), "recover_virtual_border_router", parameters, token)
+        return self._act(Place(account_id, region), "recover_virtual_border_router", parameters, token)
 
     def terminate_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
         """TerminateVirtualBorderRouter, once: the circuit's owner disables a VBR. Raises CloudCallError."""
         parameters = {"vbr_id": vbr_id, "client_token": token}
-        return self._act(_Place(account_id, region), "terminate_virtual_border_router", parameters, token)
+        return self._act(Place(account_id, region), "terminate_virtual_border_router", parameters, token)
 
     def delete_vbr(self, *, account_id: str, region: str, vbr_id: str, token: str) -> Answer:
         """DeleteVirtualBorderRouter, once. A VBR that is gone already is deleted. Raises CloudCallError."""
         parameters = {"vbr_id": vbr_id, "client_token": token}
-        place = _Place(account_id, region)
+        place = Place(account_id, region)
         return self._act(place, "delete_virtual_border_router", parameters, token, settled=VBR_GONE)
 
     def set_vbr_bandwidth(
@@ -166,13 +125,13 @@ class VpcCloud:
     ) -> Answer:
         """UpdateVirtualBorderBandwidth, once; the value is empty. Raises CloudCallError."""
         parameters = {"virtual_border_router_id": vbr_id, "bandwidth": bandwidth_mbps, "client_token": token}
-        return self._act(_Place(account_id, region), "update_virtual_border_bandwidth", parameters, token)
+        return self._act(Place(account_id, region), "update_virtual_border_bandwidth", parameters, token)
 
     def create_from_vbr(self, *, account_id: str, region: str, vbr_id: str, order_mode: str, token: str) -> Answer:
         """CreateVpconnFromVbr, once; the value is the port's id. Raises CloudCallError; UNKNOWN as ``create_port``."""
         action = "create_vpconn_from_vbr"
         parameters = {"region_id": region, "vbr_id": vbr_id, "order_mode": order_mode, "token": token}
-        date, body = self._write(_Place(account_id, region), action, parameters, hidden=token)
+        date, body = self._write(Place(account_id, region), action, parameters, hidden=token)
         created = self._check(answers.CreatedPort, body, action, write=True)
         return Answer(value=created.virtual_physical_connection, date=date)
 
@@ -183,7 +142,7 @@ class VpcCloud:
         """
         parameters = {"vbr_id": vbr_id, "vpconn_id": port_id, "token": token}
         try:
-            return self._act(_Place(account_id, region), "attach_vbr_to_vpconn", parameters, token)
+            return self._act(Place(account_id, region), "attach_vbr_to_vpconn", parameters, token)
         except CloudCallError as error:
             if error.failure is not CloudFailure.PERMANENT:
                 raise
@@ -192,161 +151,9 @@ class VpcCloud:
                 raise
             return Answer(value="", date=read.date)
 
-    def read_vbr(self, *, account_id: str, region: str, vbr_id: str) -> VbrRead:
-        """One VBR, another account's on a circuit or port of ours included; ``vbr`` None when it is not shown.
-
-        Its owner is named by another list than its configuration, so two are read, dated with the first. Raises
-        CloudCallError.
-        """
-        place, action = _Place(account_id, region), "describe_virtual_border_routers"
-        parameters = {
-            "region_id": region,
-            "filter": {"VbrId": [vbr_id]},
-            "include_cross_account_vbr": True,
-            "page_size": _VBRS_A_PAGE,
-        }
-        date, page = self._read(place, action, parameters, vbr_answers.VbrDetails)
-        vbr = next((item for item in page.items if item.vbr_id == vbr_id), None)
-        if vbr is None:
-            if len(page.items) < page.total_count:
-                raise bad_answer(_documented(action), "the list is shorter than its TotalCount", write=False)
-            return VbrRead(date=date, vbr=None)
-        listed = self._vbrs(place, vbr.physical_connection_id, filter={"VbrId": [vbr_id]})
-        owner = next((item.vbr_owner_uid for item in listed if item.vbr_id == vbr_id), None)
-        return VbrRead(
-            date=date,
-            vbr=vbr.observed(date, owner),
-            configuration=vbr_answers.configuration(vbr.to_map()),
-            bandwidth_mbps=vbr.bandwidth or None,
-        )
-
-    def read_port(self, *, account_id: str, region: str, port_id: str) -> Read:
-        """The port by its id and the VBRs of all accounts on it, both lists to their end.
-
-        Everything is dated with the first answer's Date: what follows is at least as new. ``port`` is None when the
-        complete list does not hold it; its VBRs are then not asked for. Raises CloudCallError.
-        """
-        place = _Place(account_id, region)
-        date, items = self._ports(place, virtual_physical_connection_ids=[port_id])
-        port = next((item for item in items if item.physical_connection_id == port_id), None)
-        if port is None:
-            return Read(date=date, port=None)
-        vbrs = tuple(item.observed(date, port_id) for item in self._vbrs(place, port_id))
-        return Read(date=date, port=port.observed(date), vbrs=vbrs, name=port.name)
-
-    def find_port(self, *, account_id: str, region: str, circuit_id: str, vlan_id: int, tenant_uid: str) -> Read:
-        """The live port on this circuit with this VLAN ID and tenant; the newest, should there be several.
-
-        The VBRs on it are not asked for. What the list shows is compared again, so that a filter which the cloud
-        ignores cannot hand us somebody else's port. Raises CloudCallError.
-        """
-        date, items = self._ports(
-            _Place(account_id, region),
-            physical_connection_id=circuit_id,
-            vlan_ids=[str(vlan_id)],
-            virtual_physical_connection_ali_uids=[tenant_uid],
-        )
-        live = [
-            item
-            for item in items
-            if item.virtual_physical_connection_status != Acceptance.DELETED
-            and item.parent_physical_connection_id == circuit_id
-            and answers.vlan(item.vlan_id) == vlan_id
-            and item.ali_uid == tenant_uid
-        ]
-        # ISO 8601 times of one zone sort as text.
-        newest = max(live, key=lambda item: (item.creation_time or "", item.physical_connection_id), default=None)
-        if newest is None:
-            return Read(date=date, port=None)
-        return Read(date=date, port=newest.observed(date), name=newest.name)
-
-    def list_ports(self, *, account_id: str, region: str, circuit_id: str) -> Iterator[PortPage]:
-        """ListVirtualPhysicalConnections of one circuit, 100 ports a page, to the end.
-
-        What the list shows is compared again, so that a filter which the cloud ignores cannot hand us the ports of
-        another circuit. Raises CloudCallError from the iterator.
-        """
-        place, started = _Place(account_id, region), None
-        for date, page in self._port_pages(place, physical_connection_id=circuit_id):
-            started = date if started is None else started
-            items = page.virtual_physical_connections
-            ports = (item.observed(date) for item in items if item.parent_physical_connection_id == circuit_id)
-            yield PortPage(started=started, ports=tuple(ports), total=page.total_count)
-
-    def list_vbrs(self, *, account_id: str, region: str, circuit_id: str) -> tuple[VbrObservation, ...]:
-        """DescribeVirtualBorderRoutersForPhysicalConnection of the circuit, 50 a page, to the end.
-
-        Dated with the first answer's Date. Raises CloudCallError when the list does not end as it says.
-        """
-        pages = list(self._vbr_pages(_Place(account_id, region), circuit_id))
-        started = pages[0][0]
-        return tuple(item.observed(started, None) for _, page in pages for item in page.items)
-
-    def _ports(self, place: _Place, **filters: Any) -> tuple[datetime, list[answers.PortItem]]:
-        """All ports that match, with the first page's date. An incomplete list raises: absence must be certain."""
-        pages = list(self._port_pages(place, **filters))
-        return pages[0][0], [item for _, page in pages for item in page.virtual_physical_connections]
-
-    def _port_pages(self, place: _Place, **filters: Any) -> Iterator[tuple[datetime, answers.PortPage]]:
-        """The pages of a list to its end, at least one. Raises CloudCallError when it does not end as it says."""
-        action = "list_virtual_physical_connections"
-        shown, token = 0, None
-        while True:
-            parameters = {"region_id": place.region, "max_results": _PORTS_A_PAGE, "next_token": token, **filters}
-            date, page = self._read(place, action, parameters, answers.PortPage)
-            shown += len(page.virtual_physical_connections)
-            yield date, page
-            if not page.next_token:
-                break
-            if page.next_token == token or not page.virtual_physical_connections:
-                raise bad_answer(_documented(action), "the list does not end", write=False)
-            token = page.next_token
-        if shown < page.total_count:
-            raise bad_answer(_documented(action), "the list is shorter than its TotalCount", write=False)
-
-    def _vbrs(self, place: _Place, connection_id: str, **filters: Any) -> Iterator[answers.VbrItem]:
-        for _, page in self._vbr_pages(place, connection_id, **filters):
-            yield from page.items
-
-    def _vbr_pages(
-        self, place: _Place, connection_id: str, **filters: Any
-    ) -> Iterator[tuple[datetime, answers.VbrPage]]:
-        """The pages of a list to its end, at least one. Raises CloudCallError when it does not end as it says."""
-        action = "describe_virtual_border_routers_for_physical_connection"
-        number, shown = 1, 0
-        while True:
-            parameters = {
-                "region_id": place.region,
-                "physical_connection_id": connection_id,
-                "page_number": number,
-                "page_size": _VBRS_A_PAGE,
-                **filters,
-            }
-            date, page = self._read(place, action, parameters, answers.VbrPage)
-            yield date, page
-            shown += len(page.items)
-            if shown >= page.total_count:
-                return
-            if not page.items:
-                raise bad_answer(_documented(action), "the list is shorter than its TotalCount", write=False)
-            number += 1
-
-    def _read(
-        self, place: _Place, action: str, parameters: dict[str, Any], model: type[Checked]
-    ) -> tuple[datetime, Checked]:
-        import stamina
-
-        for attempt in stamina.retry_context(
-            on=_is_retryable, attempts=self._read_attempts, timeout=None, wait_initial=0.1, wait_jitter=0.4, wait_max=1
-        ):
-            with attempt:
-                date, body = self._call(place, action, parameters, write=False, hidden="")
-                checked = self._check(model, body, action, write=False)
-        return date, checked
-
     def _act(
         self,
-        place: _Place,
+        place: Place,
         action: str,
         parameters: dict[str, Any],
         token: str,
@@ -362,53 +169,5 @@ class VpcCloud:
         self._check(answers.Acknowledged, body, action, write=True)
         return Answer(value="", date=date)
 
-    def _write(self, place: _Place, action: str, parameters: dict[str, Any], hidden: str) -> tuple[datetime, Any]:
+    def _write(self, place: Place, action: str, parameters: dict[str, Any], hidden: str) -> tuple[datetime, Any]:
         return self._call(place, action, parameters, write=True, hidden=hidden)
-
-    def _call(
-        self, place: _Place, action: str, parameters: dict[str, Any], *, write: bool, hidden: str
-    ) -> tuple[datetime, Any]:
-        if not partner_may_call(_documented(action)):
-            raise ValueError(f"{_documented(action)} is the tenant's to call, never the partner's (rule 12)")
-        client = self._client(place)
-        failed: CloudCallError | None = None
-        try:
-            response = sdk.call(client, action, parameters)
-        except sdk.sdk_errors() as error:
-            failed = translate(error, _documented(action), write=write, hidden=hidden)
-        if failed is not None:
-            # Raised here and not above, so that no traceback carries the SDK's error with the signed request in it.
-            raise failed
-        return answers.answered_at(response.headers, self._clock.now), response.body
-
-    def _check(self, model: type[Checked], body: Any, action: str, *, write: bool) -> Checked:
-        wrong = ""
-        try:
-            return model.model_validate(body)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            wrong = f"the answer is not as documented: {'.'.join(map(str, first['loc'])) or 'body'}: {first['type']}"
-        raise bad_answer(_documented(action), wrong, write=write)
-
-    def _client(self, place: _Place) -> Any:
-        client = self._clients.get(place)
-        if client is None:
-            made = sdk.make_client(
-                region=place.region,
-                endpoint=self._endpoint,
-                credentials=lambda: self._credentials(place.account_id),
-                connect_timeout_ms=self._connect_timeout_ms,
-                read_timeout_ms=self._read_timeout_ms,
-            )
-            # Of two threads that come here together, both use the client that was put first.
-            client = self._clients.setdefault(place, made)
-        return client
-
-
-def _documented(action: str) -> str:
-    """The operation's name in the API reference."""
-    return "".join(word.capitalize() for word in action.split("_"))
-
-
-def _is_retryable(error: Exception) -> bool:
-    return isinstance(error, CloudCallError) and error.failure is CloudFailure.RETRYABLE
