@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import shutil
 import sqlite3
@@ -10,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -348,7 +348,8 @@ def _server() -> tuple[Any, str]:
     from tests.postgresql_server import PostgresServer
 
     server = PostgresServer()
-    atexit.register(server.remove)
+    # A worker of a pool ends without atexit; this runs in either kind of process.
+    Finalize(None, server.remove, exitpriority=10)
     server.start()
     name = server.create_database()
     migrate(server.url(name))
