@@ -26,10 +26,14 @@ _TOUCHED = ("connection", "route", "inbox", "audit", "outbox")
 _INDEXES = "SELECT count(*) FROM pg_indexes WHERE schemaname = 'public' AND tablename IN ({})"
 #: Connections that nothing happens to, with a route, an inbox key, an audit row and a finished outbox row each.
 _FILL = (
-    """INSERT INTO connection SELECT 'filler-' || n, version, account_id, region, 'pc-filler-' || n / 3000, tenant_uid,
-        'pc-filler-port-' || n, NULL, vlan_id, spec, order_mode, flow, origin, 'active', violations, document,
-        created_at, updated_at
-    FROM (SELECT * FROM connection ORDER BY id LIMIT 1) AS one CROSS JOIN generate_series(1, {0}) AS n""",
+    """INSERT INTO connection (
+        id, version, account_id, region, circuit_id, tenant_uid, port_id, vlan_id, spec, order_mode, flow, origin,
+        group_id, phase, violations, port_glance, vbrs_glance, port_over, document, created_at, updated_at
+    )
+    SELECT 'filler-' || n, version, account_id, region, 'pc-filler-' || n / 3000, tenant_uid, 'pc-filler-port-' || n,
+        vlan_id, spec, order_mode, flow, origin, group_id, 'active', violations, port_glance, vbrs_glance, port_over,
+        document, created_at, updated_at
+    FROM (SELECT * FROM connection ORDER BY id LIMIT 1) AS one, generate_series(1, {0}) AS n""",
     "INSERT INTO route SELECT 'port:pc-filler-port-' || n, 'filler-' || n FROM generate_series(1, {0}) AS n",
     """INSERT INTO inbox SELECT '1180000000000001|acs.vpc|filler-' || n, repeat('d', 64), 'applied', 'filler-' || n,
         '2026-02-01T00:00:00.000000Z' FROM generate_series(1, {0}) AS n""",
