@@ -411,7 +411,7 @@ class TestMigrations:
         with PostgresqlStore(url) as store:
             with pytest.raises(StoreNotMigratedError, match="crossport migrate"):
                 store.get("conn-1")
-            assert migrate(url) == ["0001"]
+            assert migrate(url) == ["0001", "0002"]
             saved(store, save(with_port(connection())))
             assert migrate(url) == []
             assert stored(store).connection.port_id == "pc-port"
@@ -420,7 +420,7 @@ class TestMigrations:
         url = postgresql_server.url(postgresql_server.create_database())
         with get_context("spawn").Pool(3) as pool:
             applied = pool.map(migrate, [url] * 3)
-        assert sorted(applied) == [[], [], ["0001"]]
+        assert sorted(applied) == [[], [], ["0001", "0002"]]
 
 
 class TestStatements:

@@ -18,6 +18,7 @@ _SAME = (
     (r"\) STRICT(, WITHOUT ROWID)?$", ")"),
     (r' COLLATE "C"', ""),
     (r"\bBIGINT\b", "INTEGER"),
+    (r"\bDOUBLE PRECISION\b", "REAL"),
     (r"\s+", " "),
 )
 

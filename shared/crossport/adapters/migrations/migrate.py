@@ -24,8 +24,10 @@ _PATIENCE = 60.0
 _LOCK = 7_018_552_031
 
 
-def migrate(url: str) -> list[str]:
+def migrate(url: str, *, to: str = "head") -> list[str]:
     """Apply every revision that is missing, in one transaction; returns their ids, oldest first.
+
+    ``to`` stops at a revision, such as "0001": what a test of the step after it begins with.
 
     Creates a SQLite file when there is none (not its folder); a PostgreSQL database must be there. May run twice, and
     at the same time from several processes: the second waits for the first and finds nothing to do. Raises
@@ -36,7 +38,7 @@ def migrate(url: str) -> list[str]:
     engine = _engine(url)
     try:
         with engine.begin() as connection:
-            command.upgrade(_configuration(connection, applied), "head")
+            command.upgrade(_configuration(connection, applied), to)
     except OperationalError as error:
         # What libpq says may repeat the URL.
         why = f": {error.orig}" if engine.dialect.name == "sqlite" else ""

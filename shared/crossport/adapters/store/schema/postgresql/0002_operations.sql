@@ -1,0 +1,11 @@
+-- Revision 0002 in this engine's words: see ../sqlite/0002_operations.sql. The two are changed together, and a test
+-- compares them.
+
+CREATE TABLE api_budget (
+    account_id TEXT COLLATE "C" NOT NULL,
+    region     TEXT COLLATE "C" NOT NULL,
+    api        TEXT COLLATE "C" NOT NULL,
+    tokens     DOUBLE PRECISION NOT NULL,
+    at         TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (account_id, region, api)
+);

@@ -1,0 +1,13 @@
+-- Revision 0002: what the timers of operation keep. Revision 0001 is frozen: changes since stand here, and the two
+-- engines' files are changed together.
+
+-- How many calls of one API are left in one account and region: all instances share the cloud's quota of 300 calls per
+-- 60 s. ``tokens`` is what was left at ``at``; it refills steadily.
+CREATE TABLE api_budget (
+    account_id TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    api        TEXT NOT NULL,
+    tokens     REAL NOT NULL,
+    at         TEXT NOT NULL,
+    PRIMARY KEY (account_id, region, api)
+) STRICT, WITHOUT ROWID;
