@@ -14,6 +14,9 @@ from crossport.application.ports.messages import (
     Queue,
     Sender,
 )
+from crossport.application.ports.operations import (
+    Operations,
+)
 from crossport.application.ports.rows import (
     CircuitRun,
     Completion,
@@ -50,6 +53,7 @@ __all__ = [
     "LeasedRow",
     "Loaded",
     "Message",
+    "Operations",
     "OrderContext",
     "OutboxRow",
     "OutboxState",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from crossport.application.ports.operations import Operations
 from crossport.application.ports.rows import (
     CircuitRun,
     Completion,
@@ -24,7 +25,7 @@ from crossport.domain.differences import Known
 from crossport.domain.orders import Tenant
 
 
-class Store(Protocol):
+class Store(Operations, Protocol):
     """Crossport's memory. One contract suite runs on every implementation (tests/contract)."""
 
     def load(
