@@ -97,6 +97,7 @@ class State:
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     #: Tokens and their time, by (account, region, API).
     budgets: dict[tuple[str, str, str], tuple[float, datetime]] = field(default_factory=dict)
+    bookmarks: dict[str, str] = field(default_factory=dict)
     configurations: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property

@@ -17,6 +17,7 @@ from crossport.application.ports import (
     InputRow,
     LeasedRow,
     Loaded,
+    OpenConnection,
     OrderContext,
     OutboxRow,
     OutboxState,
@@ -31,9 +32,14 @@ from crossport.domain.groups import Sibling
 from crossport.domain.orders import Contract, Tenant
 from crossport.domain.quota import CallQuota
 from crossport.domain.vocabulary import Phase
+from tests.fakes.memory_operations import MemoryOperations
 from tests.fakes.memory_state import HoldEntry, LedgerEntry, OutboxEntry, State, Step, Transaction
 
 __all__ = ["HoldEntry", "LedgerEntry", "MemoryStore", "OutboxEntry", "State"]
+
+
+#: Phases after which nothing can come due any more.
+ENDED = frozenset({Phase.REJECTED, Phase.FAILED, Phase.WITHDRAWN, Phase.DECLINED, Phase.RELEASED})
 
 
 def _onwards(statement: str) -> None:
@@ -45,7 +51,7 @@ class _Box:
         self.state = State()
 
 
-class MemoryStore:
+class MemoryStore(MemoryOperations):
     """Satisfies ``application.ports.Store``, with the administrative changes beside it."""
 
     def __init__(
@@ -141,6 +147,33 @@ class MemoryStore:
         waiting = (s.connection for i, s in self.state.connections.items() if self.state.phases[i] is Phase.ORDERED)
         stale = sorted((c.created_at, c.connection_id) for c in waiting if c.created_at < before)
         return tuple(connection_id for _, connection_id in stale[:limit])
+
+    def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
+        state = self.state
+        ids = sorted(i for i in state.connections if i > after and state.phases[i] not in ENDED)[:limit]
+        return tuple(self._open(state.connections[i]) for i in ids)
+
+    def _open(self, stored: Stored) -> OpenConnection:
+        connection, circuit = stored.connection, self.circuit(stored.connection.circuit_id)
+        return OpenConnection(
+            stored=stored,
+            tenant=self.tenant(connection.tenant_uid),
+            access_point=circuit.access_point if circuit else "",
+            half_provisioned=self.state.findings.get(
+                f"{connection.connection_id}:half_provisioned:{connection.group_id}"
+            ),
+        )
+
+    def written(self, keys: Collection[str]) -> Collection[str]:
+        return frozenset(key for key in keys if key in self.state.outbox)
+
+    def bookmark(self, name: str) -> str:
+        return self.state.bookmarks.get(name, "")
+
+    def put_bookmark(self, name: str, place: str, *, at: datetime) -> None:
+        with self._writing() as transaction:
+            self._step("put_bookmark")
+            transaction.state.bookmarks[name] = place
 
     def known_ports(self, circuit_id: str) -> Iterable[Known]:
         mine = (k for i, k in self.state.known.items() if self.state.connections[i].connection.circuit_id == circuit_id)

@@ -13,6 +13,8 @@ from crossport.adapters.store import observations, recent
 from crossport.adapters.store.administration import Administration
 from crossport.adapters.store.chain import GENESIS, seal_hash
 from crossport.adapters.store.engines import Engine
+from crossport.adapters.store.open_connections import open_page
+from crossport.adapters.store.operations import NetworkReading
 from crossport.adapters.store.rows import (
     circuit_of,
     completion_columns,
@@ -30,6 +32,7 @@ from crossport.application.ports import (
     InputRow,
     LeasedRow,
     Loaded,
+    OpenConnection,
     OrderContext,
     OutboxRow,
     Save,
@@ -52,7 +55,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlStore(Administration, Sweeping, ABC):
+class SqlStore(Administration, NetworkReading, Sweeping, ABC):
     """``Store`` (application.ports) over an engine, with the administrative changes beside it.
 
     One object holds one connection; threads may share it, processes may not. ``now`` is the seam for time; only
@@ -174,6 +177,23 @@ class SqlStore(Administration, Sweeping, ABC):
         """See ``Store.stale_orders``."""
         rows = self._engine.rows("stale_orders", {"before": stamp(before), "limit": limit})
         return tuple(connection_id for (connection_id,) in rows)
+
+    def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
+        """See ``Store.open_connections``."""
+        return open_page(self._engine, after=after, limit=limit)
+
+    def written(self, keys: Collection[str]) -> Collection[str]:
+        """See ``Store.written``."""
+        return frozenset(key for (key,) in self._engine.rows("written_keys", {"keys": self._engine.texts(keys)}))
+
+    def bookmark(self, name: str) -> str:
+        """See ``Store.bookmark``."""
+        row = self._engine.row("get_bookmark", {"name": name})
+        return "" if row is None else str(row[0])
+
+    def put_bookmark(self, name: str, place: str, *, at: datetime) -> None:
+        """See ``Store.put_bookmark``."""
+        self._engine.change("put_bookmark", {"name": name, "place": place, "at": stamp(at)})
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         """See ``Store.configuration``."""

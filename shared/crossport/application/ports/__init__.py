@@ -15,12 +15,16 @@ from crossport.application.ports.messages import (
     Queue,
     Sender,
 )
+from crossport.application.ports.operations import (
+    Operations,
+)
 from crossport.application.ports.rows import (
     CircuitRun,
     Completion,
     InputRow,
     LeasedRow,
     Loaded,
+    OpenConnection,
     OrderContext,
     OutboxRow,
     OutboxState,
@@ -52,6 +56,8 @@ __all__ = [
     "LeasedRow",
     "Loaded",
     "Message",
+    "OpenConnection",
+    "Operations",
     "OrderContext",
     "OutboxRow",
     "OutboxState",
