@@ -49,6 +49,7 @@ class Listener:
         self._port = bound.getsockname()[1]
         config = uvicorn.Config(
             self._application,
+            interface="asgi3",  # a bound method would be taken for an older one
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -206,6 +206,17 @@ class OutboxPoke(_Model):
     version: Literal[1] = 1
 
 
+class ReconcileCircuits(_Model):
+    """A shard of the sweep: circuits of one account and region, in the slot that the timer's tick lies in."""
+
+    type: Literal["reconcile.circuits"]
+    version: Literal[1] = 1
+    account_id: Uid
+    region: Name
+    slot: Time
+    circuit_ids: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1_000)]
+
+
 class ReplyReason(_Model):
     """One reason of a rejection: a stable code, a sentence, and what it is about."""
 
@@ -245,7 +256,7 @@ Ordered = (
     | OrderCancel
     | OrderRecover
 )
-Message = Ordered | UsageReported | NoticeSend | OutboxPoke
+Message = Ordered | UsageReported | NoticeSend | OutboxPoke | ReconcileCircuits
 
 _READER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 _REQUESTS = frozenset({"order.change_spec", "order.change_vlan", "order.cease", "order.cancel", "order.recover"})

@@ -27,6 +27,13 @@ class QueueUnavailableError(CrossportError):
     retryable: ClassVar[bool] = True
 
 
+class FunctionUnavailableError(CrossportError):
+    """A function could not be invoked: the service was not reached, or refused."""
+
+    code: ClassVar[str] = "function_unavailable"
+    retryable: ClassVar[bool] = True
+
+
 class SendFailedError(CrossportError):
     """A channel did not take a message; it may take it later."""
 

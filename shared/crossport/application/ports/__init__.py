@@ -10,6 +10,9 @@ from crossport.application.ports.cloud import (
     Read,
     VbrRead,
 )
+from crossport.application.ports.functions import (
+    Functions,
+)
 from crossport.application.ports.messages import (
     Message,
     Queue,
@@ -51,6 +54,7 @@ __all__ = [
     "CloudFailure",
     "Completion",
     "CreatePort",
+    "Functions",
     "Ids",
     "InputRow",
     "LeasedRow",

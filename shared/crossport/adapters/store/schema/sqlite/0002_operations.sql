@@ -22,3 +22,8 @@ CREATE TABLE bookmark (
 -- Connections that have not ended, in the order of that walk.
 CREATE INDEX connection_open ON connection (id)
     WHERE phase NOT IN ('rejected', 'failed', 'withdrawn', 'declined', 'released');
+
+-- When the latest complete run of a circuit began ('' while none was complete) and how many ports it has seen; the other
+-- columns are of the latest run, complete or not.
+ALTER TABLE circuit_run ADD COLUMN completed_at TEXT NOT NULL DEFAULT '';
+ALTER TABLE circuit_run ADD COLUMN completed_listed INTEGER NOT NULL DEFAULT 0;
