@@ -30,6 +30,7 @@ from crossport.domain.differences import Known
 from crossport.domain.groups import Sibling
 from crossport.domain.orders import Contract, Tenant
 from crossport.domain.vocabulary import Phase
+from tests.fakes.memory_letters import MemoryLetters
 from tests.fakes.memory_state import HoldEntry, LedgerEntry, OutboxEntry, State, Step, Transaction
 
 __all__ = ["HoldEntry", "LedgerEntry", "MemoryStore", "OutboxEntry", "State"]
@@ -44,7 +45,7 @@ class _Box:
         self.state = State()
 
 
-class MemoryStore:
+class MemoryStore(MemoryLetters):
     """Satisfies ``application.ports.Store``, with the administrative changes beside it."""
 
     def __init__(

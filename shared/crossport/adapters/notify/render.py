@@ -9,10 +9,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from crossport.adapters.notify.blocks import blocks_of, plain_text
-from crossport.adapters.notify.facts import facts_of
+from crossport.adapters.notify.facts import account_facts_of, facts_of
 from crossport.adapters.notify.formats import MASKED_FROM, language_of, masked, one_line
 from crossport.application.ports import Message
-from crossport.application.send_notices import NoticeContext, NoticeNotRenderedError, UnknownNoticeError
+from crossport.application.send_notices import (
+    AccountNoticeContext,
+    AnyNoticeContext,
+    NoticeNotRenderedError,
+    UnknownNoticeError,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -24,7 +29,7 @@ MAX_VALUE = 500
 _UID = "full_account_id"
 
 
-def render(context: NoticeContext) -> Message:
+def render(context: AnyNoticeContext) -> Message:
     """The notice's message in the recipient's language.
 
     Raises UnknownNoticeError when no text exists for the kind and party, NoticeNotRenderedError when a template fails.
@@ -39,7 +44,7 @@ def render(context: NoticeContext) -> Message:
     except TemplateNotFound as error:
         raise UnknownNoticeError(f"there is no text for {request.kind} to the {request.party}") from error
     try:
-        source = template.render({**facts_of(context), _UID: context.connection.tenant_uid})
+        source = template.render(_facts(context))
         subject, _, body = source.lstrip().partition("\n")
         subject = one_line(subject)
         blocks = blocks_of(body, language)
@@ -47,6 +52,12 @@ def render(context: NoticeContext) -> Message:
     except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise NoticeNotRenderedError(f"{name} could not be rendered: {error}", template=name) from error
     return Message(key=request.key, subject=subject, text=plain_text(blocks, language), html=html, language=language)
+
+
+def _facts(context: AnyNoticeContext) -> dict[str, Any]:
+    if isinstance(context, AccountNoticeContext):
+        return account_facts_of(context)
+    return {**facts_of(context), _UID: context.connection.tenant_uid}
 
 
 @cache

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from crossport.adapters.store import observations, recent
-from crossport.adapters.store.administration import Administration
 from crossport.adapters.store.chain import GENESIS, seal_hash
 from crossport.adapters.store.engines import Engine
+from crossport.adapters.store.letters import Letters
 from crossport.adapters.store.rows import (
     circuit_of,
     circuit_run_columns,
@@ -56,7 +56,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlStore(Administration, ABC):
+class SqlStore(Letters, ABC):
     """``Store`` (application.ports) over an engine, with the administrative changes beside it.
 
     One object holds one connection; threads may share it, processes may not. ``now`` is the seam for time; only
