@@ -101,7 +101,7 @@ def defined(tree: ast.Module) -> Iterator[str]:
 def test_what_a_function_says_it_needs_is_in_its_environment(function: FunctionDefinition) -> None:
     tree = ast.parse((function.code / "index.py").read_text(encoding="utf-8"))
     keywords = [keyword for node in ast.walk(tree) if isinstance(node, ast.Call) for keyword in node.keywords]
-    given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in keywords}
+    given = {k.arg: ast.literal_eval(k.value) for k in keywords if k.arg in {"needs", "pokes"}}
     needs = {name for name in given.get("needs", ()) if not name.startswith("FC_")}
     if given.get("pokes"):
         needs.add("CROSSPORT_MNS_ENDPOINT")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Longer values are cut: nothing that a notice says is longer, what an attacker puts into an order may be.
 MAX_VALUE = 500
+#: Kinds of notices that are about a partner account and no connection.
+OF_ACCOUNTS = frozenset({"dead_letters"})
 #: Where a value of the context is the account id that no text may show in full.
 _UID = "full_account_id"
 
@@ -37,6 +39,8 @@ def render(context: AnyNoticeContext) -> Message:
     from jinja2 import TemplateError, TemplateNotFound
 
     request = context.request
+    if isinstance(context, AccountNoticeContext) and request.kind not in OF_ACCOUNTS:
+        raise UnknownNoticeError(f"a notice {request.kind} needs a connection")
     language = language_of(context.recipient.language)
     name = f"{language}/{request.kind}.{request.party}.txt"
     try:
