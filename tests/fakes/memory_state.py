@@ -96,6 +96,7 @@ class State:
     contracts: dict[tuple[str, str], Contract] = field(default_factory=dict)
     receipts: dict[tuple[str, str], str] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    bookmarks: dict[str, str] = field(default_factory=dict)
     configurations: list[Mapping[str, Any]] = field(default_factory=list)
     attempts: dict[str, int] = field(default_factory=dict)
     letters: dict[str, DeadLetter] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from crossport.application.ports import (
     InputRow,
     LeasedRow,
     Loaded,
+    OpenConnection,
     OrderContext,
     OutboxRow,
     OutboxState,
@@ -34,6 +35,10 @@ from tests.fakes.memory_letters import MemoryLetters
 from tests.fakes.memory_state import HoldEntry, LedgerEntry, OutboxEntry, State, Step, Transaction
 
 __all__ = ["HoldEntry", "LedgerEntry", "MemoryStore", "OutboxEntry", "State"]
+
+
+#: Phases after which nothing can come due any more.
+ENDED = frozenset({Phase.REJECTED, Phase.FAILED, Phase.WITHDRAWN, Phase.DECLINED, Phase.RELEASED})
 
 
 def _onwards(statement: str) -> None:
@@ -141,6 +146,33 @@ class MemoryStore(MemoryLetters):
         waiting = (s.connection for i, s in self.state.connections.items() if self.state.phases[i] is Phase.ORDERED)
         stale = sorted((c.created_at, c.connection_id) for c in waiting if c.created_at < before)
         return tuple(connection_id for _, connection_id in stale[:limit])
+
+    def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
+        state = self.state
+        ids = sorted(i for i in state.connections if i > after and state.phases[i] not in ENDED)[:limit]
+        return tuple(self._open(state.connections[i]) for i in ids)
+
+    def _open(self, stored: Stored) -> OpenConnection:
+        connection, circuit = stored.connection, self.circuit(stored.connection.circuit_id)
+        return OpenConnection(
+            stored=stored,
+            tenant=self.tenant(connection.tenant_uid),
+            access_point=circuit.access_point if circuit else "",
+            half_provisioned=self.state.findings.get(
+                f"{connection.connection_id}:half_provisioned:{connection.group_id}"
+            ),
+        )
+
+    def written(self, keys: Collection[str]) -> Collection[str]:
+        return frozenset(key for key in keys if key in self.state.outbox)
+
+    def bookmark(self, name: str) -> str:
+        return self.state.bookmarks.get(name, "")
+
+    def put_bookmark(self, name: str, place: str, *, at: datetime) -> None:
+        with self._writing() as transaction:
+            self._step("put_bookmark")
+            transaction.state.bookmarks[name] = place
 
     def known_ports(self, circuit_id: str) -> Iterable[Known]:
         mine = (k for i, k in self.state.known.items() if self.state.connections[i].connection.circuit_id == circuit_id)

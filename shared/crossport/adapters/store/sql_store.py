@@ -13,6 +13,7 @@ from crossport.adapters.store import observations, recent
 from crossport.adapters.store.chain import GENESIS, seal_hash
 from crossport.adapters.store.engines import Engine
 from crossport.adapters.store.letters import Letters
+from crossport.adapters.store.open_connections import open_page
 from crossport.adapters.store.rows import (
     circuit_of,
     circuit_run_columns,
@@ -33,6 +34,7 @@ from crossport.application.ports import (
     InputRow,
     LeasedRow,
     Loaded,
+    OpenConnection,
     OrderContext,
     OutboxRow,
     Save,
@@ -178,6 +180,23 @@ class SqlStore(Letters, ABC):
         """See ``Store.stale_orders``."""
         rows = self._engine.rows("stale_orders", {"before": stamp(before), "limit": limit})
         return tuple(connection_id for (connection_id,) in rows)
+
+    def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
+        """See ``Store.open_connections``."""
+        return open_page(self._engine, after=after, limit=limit)
+
+    def written(self, keys: Collection[str]) -> Collection[str]:
+        """See ``Store.written``."""
+        return frozenset(key for (key,) in self._engine.rows("written_keys", {"keys": self._engine.texts(keys)}))
+
+    def bookmark(self, name: str) -> str:
+        """See ``Store.bookmark``."""
+        row = self._engine.row("get_bookmark", {"name": name})
+        return "" if row is None else str(row[0])
+
+    def put_bookmark(self, name: str, place: str, *, at: datetime) -> None:
+        """See ``Store.put_bookmark``."""
+        self._engine.change("put_bookmark", {"name": name, "place": place, "at": stamp(at)})
 
     def known_ports(self, circuit_id: str) -> Iterable[Known]:
         """See ``Store.known_ports``."""

@@ -13,6 +13,7 @@ from crossport.application.ports.rows import (
     InputRow,
     LeasedRow,
     Loaded,
+    OpenConnection,
     OrderContext,
     OutboxRow,
     Save,
@@ -117,6 +118,26 @@ class Store(Protocol):
 
         They hold a VLAN ID and bandwidth for a port that nobody has asked the cloud for yet.
         """
+        ...
+
+    def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
+        """The next connections that have not ended, in order of their ids, those beyond ``after``; "" from the start.
+
+        Ended are rejected, failed, withdrawn, declined and released. Whoever asks with the last id of each page until
+        none is left has seen every connection that was open all the while, and keeps one page in memory.
+        """
+        ...
+
+    def written(self, keys: Collection[str]) -> Collection[str]:
+        """Which of these outbox keys are there already, whatever has become of their rows."""
+        ...
+
+    def bookmark(self, name: str) -> str:
+        """Where a long walk by this name has come to; "" at its beginning."""
+        ...
+
+    def put_bookmark(self, name: str, place: str, *, at: datetime) -> None:
+        """Keep where a long walk has come to, for whoever goes on with it."""
         ...
 
     def attempted(self, key: str, *, at: datetime) -> int:
