@@ -2,6 +2,7 @@
 
 from crossport.application.ports.cloud import (
     Answer,
+    Calls,
     Cloud,
     CloudFailure,
     CreatePort,
@@ -21,6 +22,9 @@ from crossport.application.ports.messages import (
     Message,
     Queue,
     Sender,
+)
+from crossport.application.ports.operations import (
+    Operations,
 )
 from crossport.application.ports.rows import (
     CircuitRun,
@@ -48,6 +52,7 @@ from crossport.application.ports.store import (
 
 __all__ = [
     "Answer",
+    "Calls",
     "CircuitRun",
     "Clock",
     "Cloud",
@@ -64,6 +69,7 @@ __all__ = [
     "Loaded",
     "Message",
     "OpenConnection",
+    "Operations",
     "OrderContext",
     "OutboxRow",
     "OutboxState",
