@@ -108,7 +108,7 @@ class TestWorkers:
 class TestMigrations:
     def test_twice_is_once(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path / 'x.db'}"
-        assert migrate(url) == ["0001"]
+        assert migrate(url) == ["0001", "0002"]
         assert migrate(url) == []
 
     def test_at_the_same_time_one_migrates(self, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ class TestMigrations:
         url = f"sqlite:///{tmp_path / 'x.db'}"
         with get_context("spawn").Pool(3) as pool:
             applied = pool.map(migrate, [url] * 3)
-        assert sorted(applied) == [[], [], ["0001"]]
+        assert sorted(applied) == [[], [], ["0001", "0002"]]
         with SqliteStore(url) as store:
             assert store.get("conn-1") is None
 

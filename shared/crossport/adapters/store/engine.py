@@ -85,9 +85,11 @@ class SqliteEngine:
 
     def rows(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> list[tuple[Any, ...]]:
         """The rows of one reading statement, of one moment."""
-        with self._lock, _translated():
-            rows: list[tuple[Any, ...]] = self._connection.execute(self._statements[name], parameters).fetchall()
-            return rows
+        with self._lock:
+            try:
+                return self._connection.execute(self._statements[name], parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                raise _unavailable(error) from error
 
     def row(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> tuple[Any, ...] | None:
         """The first row of one reading statement, or None."""
