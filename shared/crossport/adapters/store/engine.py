@@ -133,13 +133,15 @@ class SqliteEngine:
 
         ``Undone`` raised inside takes all of it back and goes no further.
         """
-        with self._lock, _translated():
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._lock:
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield
                 self._connection.execute("COMMIT")
             except Undone:
                 pass
+            except sqlite3.OperationalError as error:
+                raise _unavailable(error) from error
             finally:
                 # Not only after an error of ours: SQLite rolls some failed transactions back by itself.
                 if self._connection.in_transaction:

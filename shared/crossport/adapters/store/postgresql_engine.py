@@ -138,9 +138,12 @@ class PostgresqlEngine:
         values = [[each.get(key) for key in statement.names] for each in parameters]
         if not values:
             return
-        with self._lock, self._translated():
-            self.counters.round_trips += 1
-            self._connected().cursor().executemany(statement.text, values)
+        with self._lock:
+            try:
+                self.counters.round_trips += 1
+                self._connected().cursor().executemany(statement.text, values)
+            except psycopg.Error as error:
+                raise self._meant(error)  # noqa: B904
 
     def change(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> int:
         """See ``Engine.change``."""
@@ -209,24 +212,30 @@ class PostgresqlEngine:
 
     def _fetched(self, statement: Statement, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         cursor = self._run(statement, parameters)
-        with self._translated():
+        try:
             return cursor.fetchall()
+        except psycopg.Error as error:
+            raise self._meant(error)  # noqa: B904
 
     def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
-        with self._translated():
+        values = [parameters[name] for name in statement.names]
+        try:
             connection = self._connected()
             self.counters.round_trips += 1
             if self._prepare and statement.text not in self._prepared:
                 self._prepared.add(statement.text)
                 self.counters.round_trips += 1
-            values = [parameters[name] for name in statement.names]
             # The text is ours (sql/*.sql), whatever the type checker cannot see.
             return connection.execute(cast("Any", statement.text), values, prepare=self._prepare)
+        except psycopg.Error as error:
+            raise self._meant(error)  # noqa: B904
 
     def _command(self, text: str) -> None:
-        with self._translated():
+        try:
             self.counters.round_trips += 1
             self._connected().execute(cast("Any", text), prepare=False)
+        except psycopg.Error as error:
+            raise self._meant(error)  # noqa: B904
 
     def _roll_back(self) -> None:
         """Best effort: a transaction whose connection is lost is rolled back by the server."""
@@ -250,18 +259,16 @@ class PostgresqlEngine:
             self._connection = connection
         return connection
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.Error as error:
-            if self._connection is not None and self._connection.closed:
-                self._connection = None
-            meaning = _meaning(error)
-            if meaning is error:
-                raise
+    def _meant(self, error: psycopg.Error) -> Exception:
+        """What to raise for an error of psycopg's, its cause set; a connection that is lost by it is not used again."""
+        if self._connection is not None and self._connection.closed:
+            self._connection = None
+        meaning = _meaning(error)
+        if meaning is not error:
             # libpq's own words may repeat the URL.
-            raise meaning from (error if error.sqlstate else None)
+            meaning.__cause__ = error if error.sqlstate else None
+            meaning.__suppress_context__ = True
+        return meaning
 
 
 class RefusedSaveError(Exception):
