@@ -17,6 +17,7 @@ from crossport.application.ports import (
     InputRow,
     LeasedRow,
     Loaded,
+    OpenConnection,
     OrderContext,
     OutboxRow,
     OutboxState,
@@ -29,10 +30,16 @@ from crossport.domain.circuit import Circuit
 from crossport.domain.differences import Known
 from crossport.domain.groups import Sibling
 from crossport.domain.orders import Contract, Tenant
+from crossport.domain.quota import CallQuota
 from crossport.domain.vocabulary import Phase
+from tests.fakes.memory_operations import MemoryOperations
 from tests.fakes.memory_state import HoldEntry, LedgerEntry, OutboxEntry, State, Step, Transaction
 
 __all__ = ["HoldEntry", "LedgerEntry", "MemoryStore", "OutboxEntry", "State"]
+
+
+#: Phases after which nothing can come due any more.
+ENDED = frozenset({Phase.REJECTED, Phase.FAILED, Phase.WITHDRAWN, Phase.DECLINED, Phase.RELEASED})
 
 
 def _onwards(statement: str) -> None:
@@ -44,7 +51,7 @@ class _Box:
         self.state = State()
 
 
-class MemoryStore:
+class MemoryStore(MemoryOperations):
     """Satisfies ``application.ports.Store``, with the administrative changes beside it."""
 
     def __init__(
@@ -141,6 +148,33 @@ class MemoryStore:
         stale = sorted((c.created_at, c.connection_id) for c in waiting if c.created_at < before)
         return tuple(connection_id for _, connection_id in stale[:limit])
 
+    def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
+        state = self.state
+        ids = sorted(i for i in state.connections if i > after and state.phases[i] not in ENDED)[:limit]
+        return tuple(self._open(state.connections[i]) for i in ids)
+
+    def _open(self, stored: Stored) -> OpenConnection:
+        connection, circuit = stored.connection, self.circuit(stored.connection.circuit_id)
+        return OpenConnection(
+            stored=stored,
+            tenant=self.tenant(connection.tenant_uid),
+            access_point=circuit.access_point if circuit else "",
+            half_provisioned=self.state.findings.get(
+                f"{connection.connection_id}:half_provisioned:{connection.group_id}"
+            ),
+        )
+
+    def written(self, keys: Collection[str]) -> Collection[str]:
+        return frozenset(key for key in keys if key in self.state.outbox)
+
+    def bookmark(self, name: str) -> str:
+        return self.state.bookmarks.get(name, "")
+
+    def put_bookmark(self, name: str, place: str, *, at: datetime) -> None:
+        with self._writing() as transaction:
+            self._step("put_bookmark")
+            transaction.state.bookmarks[name] = place
+
     def known_ports(self, circuit_id: str) -> Iterable[Known]:
         mine = (k for i, k in self.state.known.items() if self.state.connections[i].connection.circuit_id == circuit_id)
         return sorted(mine)
@@ -153,6 +187,21 @@ class MemoryStore:
             if key not in found and run.complete:
                 del state.findings[key]
         state.findings.update(found)
+
+    def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:
+        key = (account_id, region, api)
+        tokens, at = self.state.budgets.get(key, (float(quota.burst), now))
+        if at > now + quota.period:
+            tokens, at = float(quota.burst), now
+        tokens = min(quota.burst, tokens + quota.per_second * max(0.0, (now - at).total_seconds()))
+        if tokens < 1:
+            return False
+        self.state.budgets[key] = (tokens - 1, max(at, now))
+        return True
+
+    def hold_calls(self, *, account_id: str, region: str, api: str, until: datetime) -> None:
+        key = (account_id, region, api)
+        self.state.budgets[key] = (0.0, max(until, self.state.budgets.get(key, (0.0, until))[1]))
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         known = self.state.configurations

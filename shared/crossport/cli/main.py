@@ -21,6 +21,8 @@ COMMANDS = {
     "apply": ("administration", "apply"),
     "import": ("imports", "import_ports"),
     "reconcile": ("reconcile", "reconcile"),
+    "obligations": ("obligations", "obligations"),
+    "circuits": ("circuits", "circuits_app"),
     "connections": ("listings", "connections_app"),
     "vlans": ("vlans", "vlans_app"),
     "ledger": ("listings", "ledger_app"),

@@ -155,6 +155,8 @@ class TestStatements:
             "unsealed_records",
             "last_seal",
             "stale_orders",
+            "open_connections",
+            "written_keys",
         )
         with closing(sqlite3.connect(path)) as database:
             for name in hot:

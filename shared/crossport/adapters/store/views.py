@@ -11,8 +11,10 @@ from typing import Any
 
 from crossport.adapters.store import document
 from crossport.adapters.store.engines import open_engine
+from crossport.adapters.store.operations import NetworkReading
 from crossport.adapters.store.portrait import facts, portrait, suspension_of
-from crossport.adapters.store.rows import circuit_of, stamp_or_none
+from crossport.adapters.store.rows import circuit_of, stamp_or_none, tenant_of
+from crossport.domain.orders import Tenant
 from crossport.domain.violations import one_vbr_result
 from crossport.domain.vocabulary import Phase
 
@@ -45,7 +47,7 @@ COOL_DOWN = "cool_down"
 Row = dict[str, Any]
 
 
-class Views:
+class Views(NetworkReading):
     """What stands in a store, without the right to change it.
 
     Raises the same errors as the store, such as StoreNotMigratedError where there are no tables.
@@ -171,6 +173,11 @@ class Views:
             "free_mbps": known.free_mbps,
             "holds": [_live_vlan(row) for row in self._engine.rows("view_live_vlans", {"circuit_id": circuit_id})],
         }
+
+    def tenant(self, tenant_uid: str) -> Tenant | None:
+        """The tenant as declared, or None."""
+        row = self._engine.row("get_tenant", {"tenant_uid": tenant_uid})
+        return None if row is None else tenant_of(row)
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         """The configuration in force with its version, or None."""

@@ -2,6 +2,7 @@
 
 from crossport.application.ports.cloud import (
     Answer,
+    Calls,
     Cloud,
     CloudFailure,
     CreatePort,
@@ -14,12 +15,16 @@ from crossport.application.ports.messages import (
     Queue,
     Sender,
 )
+from crossport.application.ports.operations import (
+    Operations,
+)
 from crossport.application.ports.rows import (
     CircuitRun,
     Completion,
     InputRow,
     LeasedRow,
     Loaded,
+    OpenConnection,
     OrderContext,
     OutboxRow,
     OutboxState,
@@ -39,6 +44,7 @@ from crossport.application.ports.store import (
 
 __all__ = [
     "Answer",
+    "Calls",
     "CircuitRun",
     "Clock",
     "Cloud",
@@ -50,6 +56,8 @@ __all__ = [
     "LeasedRow",
     "Loaded",
     "Message",
+    "OpenConnection",
+    "Operations",
     "OrderContext",
     "OutboxRow",
     "OutboxState",

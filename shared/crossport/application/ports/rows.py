@@ -122,6 +122,19 @@ class Stored:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OpenConnection:
+    """A connection that has not ended, with everything that its deadlines hang on."""
+
+    stored: Stored
+    #: None for a tenant that is not on record.
+    tenant: Tenant | None
+    #: Where its circuit ends; "" when the circuit's row is not there.
+    access_point: str
+    #: The open finding that its redundancy group is half provisioned, with the deadline in its details.
+    half_provisioned: Finding | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
     """What one round trip brought. Keys that are unknown are simply missing."""
 

@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from crossport.application.ports.operations import Operations
 from crossport.application.ports.rows import (
     CircuitRun,
     Completion,
     InputRow,
     LeasedRow,
     Loaded,
+    OpenConnection,
     OrderContext,
     OutboxRow,
     Save,
@@ -22,9 +24,10 @@ from crossport.application.ports.rows import (
 from crossport.domain.circuit import Circuit
 from crossport.domain.differences import Known
 from crossport.domain.orders import Tenant
+from crossport.domain.quota import CallQuota
 
 
-class Store(Protocol):
+class Store(Operations, Protocol):
     """Crossport's memory. One contract suite runs on every implementation (tests/contract)."""
 
     def load(
@@ -95,6 +98,18 @@ class Store(Protocol):
         a line of the audit trail."""
         ...
 
+    def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:
+        """Take one call from the budget that everybody shares; False when it is used up. One statement.
+
+        No schedule of takers gets more than ``quota.calls`` in any ``quota.period``. A budget dated further ahead than
+        that was written by a clock that was wrong, and counts as full.
+        """
+        ...
+
+    def hold_calls(self, *, account_id: str, region: str, api: str, until: datetime) -> None:
+        """Empty the budget; it refills from ``until`` on, or from a later time that was named before."""
+        ...
+
     def seal(self, *, now: datetime, holder: str, lease_for: timedelta, limit: int) -> int:
         """Seal up to ``limit`` unsealed ledger rows as the single writer; 0 when another holds the lease.
 
@@ -116,6 +131,26 @@ class Store(Protocol):
 
         They hold a VLAN ID and bandwidth for a port that nobody has asked the cloud for yet.
         """
+        ...
+
+    def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
+        """The next connections that have not ended, in order of their ids, those beyond ``after``; "" from the start.
+
+        Ended are rejected, failed, withdrawn, declined and released. Whoever asks with the last id of each page until
+        none is left has seen every connection that was open all the while, and keeps one page in memory.
+        """
+        ...
+
+    def written(self, keys: Collection[str]) -> Collection[str]:
+        """Which of these outbox keys are there already, whatever has become of their rows."""
+        ...
+
+    def bookmark(self, name: str) -> str:
+        """Where a long walk by this name has come to; "" at its beginning."""
+        ...
+
+    def put_bookmark(self, name: str, place: str, *, at: datetime) -> None:
+        """Keep where a long walk has come to, for whoever goes on with it."""
         ...
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:

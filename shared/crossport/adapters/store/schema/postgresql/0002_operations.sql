@@ -9,3 +9,12 @@ CREATE TABLE api_budget (
     at         TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (account_id, region, api)
 );
+
+CREATE TABLE bookmark (
+    name  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    place TEXT COLLATE "C" NOT NULL,
+    at    TEXT COLLATE "C" NOT NULL
+);
+
+CREATE INDEX connection_open ON connection (id)
+    WHERE phase NOT IN ('rejected', 'failed', 'withdrawn', 'declined', 'released');

@@ -11,3 +11,14 @@ CREATE TABLE api_budget (
     at         TEXT NOT NULL,
     PRIMARY KEY (account_id, region, api)
 ) STRICT, WITHOUT ROWID;
+
+-- How far a walk over all connections has come that takes more than one run of its function.
+CREATE TABLE bookmark (
+    name  TEXT NOT NULL PRIMARY KEY,
+    place TEXT NOT NULL,
+    at    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Connections that have not ended, in the order of that walk.
+CREATE INDEX connection_open ON connection (id)
+    WHERE phase NOT IN ('rejected', 'failed', 'withdrawn', 'declined', 'released');

@@ -56,3 +56,6 @@ UNION ALL
 SELECT 'inbox', key, NULL, NULL, digest
 FROM inbox
 WHERE key = ANY (CAST(:keys AS TEXT[]));
+
+-- name: written_keys
+SELECT key FROM outbox WHERE key = ANY (CAST(:keys AS TEXT[]));

@@ -56,6 +56,9 @@ SELECT 'inbox', inbox.key, NULL, NULL, inbox.digest
 FROM json_each(:keys) AS wanted
 CROSS JOIN inbox ON inbox.key = wanted.value;
 
+-- name: written_keys
+SELECT outbox.key FROM json_each(:keys) AS wanted CROSS JOIN outbox ON outbox.key = wanted.value;
+
 -- name: take_outbox
 UPDATE outbox
 SET lease = :lease, leased_until = :until, attempts = attempts + 1
