@@ -96,6 +96,8 @@ class State:
     contracts: dict[tuple[str, str], Contract] = field(default_factory=dict)
     receipts: dict[tuple[str, str], str] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    #: Tokens and their time, by (account, region, API).
+    budgets: dict[tuple[str, str, str], tuple[float, datetime]] = field(default_factory=dict)
     bookmarks: dict[str, str] = field(default_factory=dict)
     #: Pauses in force by account.
     pauses: dict[str, Pause] = field(default_factory=dict)
