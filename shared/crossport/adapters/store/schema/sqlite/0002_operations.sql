@@ -23,6 +23,14 @@ CREATE TABLE bookmark (
 CREATE INDEX connection_open ON connection (id)
     WHERE phase NOT IN ('rejected', 'failed', 'withdrawn', 'declined', 'released');
 
+-- Where a person has stopped our commands to the cloud: in one account, or in all of them ('').
+CREATE TABLE pause (
+    account_id TEXT NOT NULL PRIMARY KEY,
+    since      TEXT NOT NULL,
+    actor      TEXT NOT NULL,
+    reason     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- How often a record has ended as retry. ``key`` is a digest of function, inbox key and content.
 CREATE TABLE attempt (
     key   TEXT PRIMARY KEY,
