@@ -49,10 +49,11 @@ class Listener:
         self._port = bound.getsockname()[1]
         config = uvicorn.Config(
             self._application,
-            interface="asgi3",  # a bound method would be taken for an older one
             log_config=None,
             access_log=False,
             lifespan="off",
+            # Not left to be found out: a bound method is taken for an application of another kind.
+            interface="asgi3",
             timeout_graceful_shutdown=1,
             date_header=False,
         )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crossport.adapters.credentials import Credentials
-from crossport.adapters.fc import FunctionCompute
+from crossport.adapters.fc import FunctionCompute, FunctionRefusedError
 from crossport.application.errors import FunctionUnavailableError
 from localcloud.accounts import AccessKey, Account, Directory
 from localcloud.clock import Clock
@@ -97,20 +97,20 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
 def test_a_task_is_started_once_however_often_it_is_asked_for(serve: Serve) -> None:
     def code(served: Served) -> None:
         functions = served.functions()
-        assert functions.start("reconcile", '{"shard": 1}', task_id="reconcile-1")
-        assert not functions.start("reconcile", '{"shard": 1}', task_id="reconcile-1")
-        assert functions.start("reconcile", '{"shard": 2}', task_id="reconcile-2")
+        assert functions.start("reconcile", b'{"shard": 1}', task_id="reconcile-1")
+        assert not functions.start("reconcile", b'{"shard": 1}', task_id="reconcile-1")
+        assert functions.start("reconcile", b'{"shard": 2}', task_id="reconcile-2")
 
     assert sorted(serve(code)) == ['{"shard": 1}', '{"shard": 2}']
 
 
 def test_a_refusal_names_its_code_and_no_secret(serve: Serve) -> None:
     def code(served: Served) -> None:
-        with pytest.raises(FunctionUnavailableError, match="AccessDenied") as refused:
-            served.functions(served.stranger).start("reconcile", "{}", task_id="t")
+        with pytest.raises(FunctionRefusedError, match="AccessDenied") as refused:
+            served.functions(served.stranger).start("reconcile", b"{}", task_id="t")
         assert served.stranger.access_key_id not in str(refused.value)
-        with pytest.raises(FunctionUnavailableError, match="FunctionNotFound"):
-            served.functions().start("nothing", "{}", task_id="t")
+        with pytest.raises(FunctionRefusedError, match="FunctionNotFound"):
+            served.functions().start("nothing", b"{}", task_id="t")
 
     assert serve(code) == []
 
@@ -118,7 +118,7 @@ def test_a_refusal_names_its_code_and_no_secret(serve: Serve) -> None:
 def test_a_service_out_of_reach_may_be_tried_again(serve: Serve) -> None:
     def code(served: Served) -> None:
         with pytest.raises(FunctionUnavailableError) as refused:
-            served.functions(address="127.0.0.1:9").start("reconcile", "{}", task_id="t")
+            served.functions(address="127.0.0.1:9").start("reconcile", b"{}", task_id="t")
         assert refused.value.retryable
 
     assert serve(code) == []

@@ -28,7 +28,7 @@ class QueueUnavailableError(CrossportError):
 
 
 class FunctionUnavailableError(CrossportError):
-    """A function could not be invoked: the service was not reached, or refused."""
+    """Function Compute could not be reached, or could not run the function now. It may have run."""
 
     code: ClassVar[str] = "function_unavailable"
     retryable: ClassVar[bool] = True

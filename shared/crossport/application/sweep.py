@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from crossport.application.errors import FunctionUnavailableError
-from crossport.application.ports import Clock, Cloud, Functions, Policies, Store
+from crossport.application.ports import Clock, Cloud, Policies, Store, Tasks
 from crossport.application.reconcile import CircuitReport, Reconciler
+from crossport.domain.errors import CrossportError
 from crossport.domain.sweep import SLOT, Shard, SweptCircuit, shards_of, slot_of
 
 #: The function that reconciles, and the message that tells it what.
@@ -33,10 +33,10 @@ class Started:
     refused: str = ""
 
 
-def start_shards(at: datetime, *, store: Store, policies: Policies, functions: Callable[[], Functions]) -> Started:
+def start_shards(at: datetime, *, store: Store, policies: Policies, tasks: Callable[[], Tasks]) -> Started:
     """Start a shard for every circuit without a complete run in the slot of ``at``, within the quota.
 
-    ``functions`` is called only when there is something to start: it imports an SDK. Raises StoreUnavailableError.
+    ``tasks`` is called only when there is something to start: it imports an SDK. Raises StoreUnavailableError.
     """
     slot = slot_of(at)
     ours = set(policies.accounts())
@@ -45,8 +45,8 @@ def start_shards(at: datetime, *, store: Store, policies: Policies, functions: C
     known, refused = 0, ""
     for shard in shards:
         try:
-            known += not functions().start(FUNCTION, message_of(shard), task_id=shard.task_id)
-        except FunctionUnavailableError as error:
+            known += not tasks().start(FUNCTION, message_of(shard), task_id=shard.task_id)
+        except CrossportError as error:
             refused = error.message
     return Started(slot=slot, shards=shards, known=known, refused=refused)
 
@@ -74,7 +74,7 @@ def run_shard(
     return reports
 
 
-def message_of(shard: Shard) -> str:
+def message_of(shard: Shard) -> bytes:
     """The event of a shard's invocation."""
     return json.dumps(
         {
@@ -85,7 +85,7 @@ def message_of(shard: Shard) -> str:
             "slot": shard.slot.isoformat(),
             "circuit_ids": list(shard.circuit_ids),
         }
-    )
+    ).encode()
 
 
 def _done(circuit: SweptCircuit, slot: datetime, policies: Policies) -> bool:

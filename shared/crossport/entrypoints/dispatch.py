@@ -68,6 +68,9 @@ def carry_out_commands(app: App, opened: Sequence[Opened], invocation: Invocatio
             for connection_id in expire_orders(app.store(), app.policies(), app.clock):
                 fields = {"request_id": invocation.request_id, "connection_id": connection_id}
                 _log.info("order_expired", extra=fields)
+        for pause in app.store().pauses():
+            fields = {"account_id": pause.account_id, "actor": pause.actor, "reason": pause.reason}
+            _log.warning("paused", extra={"request_id": invocation.request_id, **fields})
         report = relay(
             store=app.store(),
             cloud=app.cloud,
@@ -148,7 +151,7 @@ def sweep(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[En
 
     def tick(one: Opened) -> Ending:
         at = instant(one.time) or app.clock.now()
-        started = start_shards(at, store=app.store(), policies=app.policies(), functions=app.functions)
+        started = start_shards(at, store=app.store(), policies=app.policies(), tasks=app.tasks)
         fields = {"slot": started.slot.isoformat(), "shards": len(started.shards), "known": started.known}
         _log.info("shards_started", extra={"request_id": invocation.request_id, **fields, "reason": started.refused})
         if started.refused:

@@ -10,7 +10,7 @@ import pytest
 import stamina
 
 from crossport.adapters.credentials import Credentials
-from crossport.adapters.openapi import is_loopback
+from crossport.adapters.tea import is_loopback
 from crossport.adapters.vpc import VpcCloud
 from crossport.adapters.vpc.answers import answered_at, moment, vlan
 from crossport.adapters.vpc.sdk import make_client

@@ -21,13 +21,13 @@ TIME = timedelta(minutes=8)
 
 
 class Taken:
-    """``application.ports.Functions`` that keeps what it is given; ``down`` refuses the next calls."""
+    """``application.ports.Tasks`` that keeps what it is given; ``down`` refuses the next calls."""
 
     def __init__(self, down: int = 0) -> None:
         self.down = down
         self.shards: dict[str, dict[str, Any]] = {}
 
-    def start(self, function: str, payload: str, *, task_id: str) -> bool:
+    def start(self, function: str, payload: bytes, *, task_id: str) -> bool:
         assert function == "reconcile"
         if self.down:
             self.down -= 1
@@ -39,7 +39,7 @@ class Taken:
 
 def tick(world: PartnerWorld, functions: Taken) -> Started:
     """One tick of the timer."""
-    return start_shards(world.clock.now(), store=world.store, policies=world.policies, functions=lambda: functions)
+    return start_shards(world.clock.now(), store=world.store, policies=world.policies, tasks=lambda: functions)
 
 
 def run(world: PartnerWorld, shard: Shard, time: timedelta = TIME) -> list[str]:

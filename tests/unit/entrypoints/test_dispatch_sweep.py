@@ -23,17 +23,22 @@ INVOCATION = Invocation(function="reconcile", request_id="r-1", deadline=540.0, 
 
 
 class Taken:
-    """``application.ports.Functions`` that keeps what it is given."""
+    """``application.ports.Tasks`` that keeps what it is given."""
 
     def __init__(self) -> None:
         self.down = False
-        self.payloads: list[str] = []
+        self.payloads: list[bytes] = []
 
-    def start(self, function: str, payload: str, *, task_id: str) -> bool:
+    def start(self, function: str, payload: bytes, *, task_id: str) -> bool:
         if self.down:
             raise FunctionUnavailableError("away")
         self.payloads.append(payload)
         return True
+
+
+@pytest.fixture
+def world() -> PartnerWorld:
+    return PartnerWorld()
 
 
 @pytest.fixture
@@ -44,8 +49,8 @@ def functions() -> Taken:
 @pytest.fixture
 def app(world: PartnerWorld, functions: Taken) -> App:
     settings = Settings(database_url="sqlite:////nowhere/x.db", region=REGION)
-    app = App(settings=settings, clock=world.clock, ids=world.ids, environ={}, given_functions=functions)
-    app.given_store, app.given_policies, app.given_cloud = world.store, world.policies, world.cloud  # type: ignore[assignment]
+    app = App(settings=settings, clock=world.clock, ids=world.ids, environ={}, given_tasks=functions)
+    app.given_store, app.given_policies, app.given_cloud = world.store, world.policies, world.cloud
     return app
 
 

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from crossport.adapters.credentials import Credentials
-from crossport.adapters.openapi import sdk_errors
 from crossport.adapters.vpc import answers, sdk, vbr_answers
 from crossport.adapters.vpc.failures import THROTTLING, bad_answer, translate
 from crossport.application.errors import CloudCallError
@@ -227,7 +226,7 @@ class VpcReads:
         failed: CloudCallError | None = None
         try:
             response = sdk.call(client, action, parameters)
-        except sdk_errors() as error:
+        except sdk.sdk_errors() as error:
             failed = translate(error, _documented(action), write=write, hidden=hidden)
         if failed is not None:
             if self._calls is not None and THROTTLING in failed.cloud_code:

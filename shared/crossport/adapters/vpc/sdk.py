@@ -1,6 +1,7 @@
 """The official VPC client, made for one account and region. The only place that imports the SDK.
 
-An answer that does not fit a model is swallowed by the SDK (see ``answers``).
+An answer that does not fit a model is swallowed by the SDK (see ``answers``); what it shares with other clients is in
+``adapters.tea``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crossport.adapters.credentials import Credentials
-from crossport.adapters.openapi import configuration
+from crossport.adapters.tea import client_config, is_loopback, sdk_errors
+
+__all__ = ["call", "is_loopback", "make_client", "sdk_errors"]
 
 
 def make_client(
@@ -20,18 +23,17 @@ def make_client(
     connect_timeout_ms: int,
     read_timeout_ms: int,
 ) -> Any:
-    """A typed client; see ``openapi.configuration``."""
+    """A typed client. ``endpoint`` None or "" is the SDK's own for the region; a loopback one is spoken to in HTTP."""
     from alibabacloud_vpc20160428.client import Client
 
-    return Client(
-        configuration(
-            region=region,
-            endpoint=endpoint,
-            credentials=credentials,
-            connect_timeout_ms=connect_timeout_ms,
-            read_timeout_ms=read_timeout_ms,
-        )
+    config = client_config(
+        region=region,
+        endpoint=endpoint,
+        credentials=credentials,
+        connect_timeout_ms=connect_timeout_ms,
+        read_timeout_ms=read_timeout_ms,
     )
+    return Client(config)
 
 
 def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:

@@ -11,7 +11,13 @@ from crossport.application.ports.cloud import (
     VbrRead,
 )
 from crossport.application.ports.functions import (
+    FunctionAnswer,
     Functions,
+    Tasks,
+)
+from crossport.application.ports.letters import (
+    DeadLetter,
+    LetterState,
 )
 from crossport.application.ports.messages import (
     Message,
@@ -54,10 +60,13 @@ __all__ = [
     "CloudFailure",
     "Completion",
     "CreatePort",
+    "DeadLetter",
+    "FunctionAnswer",
     "Functions",
     "Ids",
     "InputRow",
     "LeasedRow",
+    "LetterState",
     "Loaded",
     "Message",
     "OpenConnection",
@@ -74,6 +83,7 @@ __all__ = [
     "Sender",
     "Store",
     "Stored",
+    "Tasks",
     "Unrouted",
     "VbrRead",
 ]

@@ -1,4 +1,4 @@
-"""What the official clients of RPC and ROA services have in common: configuration, credentials, loopback.
+"""What the official clients of the OpenAPI kind (VPC, Function Compute) have in common, and their quirks.
 
 Facts about alibabacloud-tea-openapi 0.4 and darabonba-core 1.0 that this module deals with:
 
@@ -26,7 +26,7 @@ def is_loopback(endpoint: str) -> bool:
         return False
 
 
-def configuration(
+def client_config(
     *,
     region: str,
     endpoint: str | None,
@@ -34,8 +34,8 @@ def configuration(
     connect_timeout_ms: int,
     read_timeout_ms: int,
 ) -> Any:
-    """What a client is made from. ``endpoint`` None or "" is the SDK's own for the region; a loopback one is spoken to
-    in HTTP."""
+    """A client's configuration. ``endpoint`` None or "" is the SDK's own for the region; a loopback one is spoken to in
+    HTTP, past any proxy."""
     from alibabacloud_credentials.client import Client as SdkCredentials
     from alibabacloud_tea_openapi.utils_models import Config
 
