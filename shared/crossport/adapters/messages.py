@@ -283,6 +283,7 @@ _BY_KIND = {
     "less_than_equal": "out_of_range",
     "less_than": "out_of_range",
     "too_long": "out_of_range",
+    "too_short": "out_of_range",
     "string_too_long": "out_of_range",
     "string_too_short": "out_of_range",
     "string_pattern_mismatch": "malformed",
