@@ -95,6 +95,8 @@ class State:
     contracts: dict[tuple[str, str], Contract] = field(default_factory=dict)
     receipts: dict[tuple[str, str], str] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    #: Tokens and their time, by (account, region, API).
+    budgets: dict[tuple[str, str, str], tuple[float, datetime]] = field(default_factory=dict)
     bookmarks: dict[str, str] = field(default_factory=dict)
     configurations: list[Mapping[str, Any]] = field(default_factory=list)
 

@@ -2,6 +2,7 @@
 
 from crossport.application.ports.cloud import (
     Answer,
+    Calls,
     Cloud,
     CloudFailure,
     CreatePort,
@@ -43,6 +44,7 @@ from crossport.application.ports.store import (
 
 __all__ = [
     "Answer",
+    "Calls",
     "CircuitRun",
     "Clock",
     "Cloud",
