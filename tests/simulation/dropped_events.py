@@ -20,7 +20,7 @@ from tests.simulation.world import POLICY
 #: What is dropped of all events.
 SHARES = (0.01, 0.1, 0.5, 1.0)
 #: In how many parts the ten days' events are handed over, with a turn of the relay after each.
-PARTS = 3
+PARTS = 2
 WINDOW = POLICY.consistency_window
 #: What a list shows of a port, by the names of the model and of our facts alike.
 FIELDS = ("status", "business_status", "spec", "expect_spec", "vlan_id", "tenant_uid", "order_mode", "circuit_id",

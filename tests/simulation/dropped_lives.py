@@ -32,7 +32,7 @@ PORTS_A_CIRCUIT = 250
 CONSOLE = 40
 DAYS = 10
 #: How many connections lead a quiet life in these days.
-QUIET = 0.4
+QUIET = 0.5
 #: Something that a party does, or the cloud.
 Act = Callable[[], object]
 GATES = (MilestoneName.LAST_MILE_READY, MilestoneName.UID_CONFIRMED)

@@ -17,11 +17,14 @@ _MISUSES = frozenset({MisuseError.code, "configuration_invalid", "orders_invalid
 
 #: Where each command or group is made, in the order in which help lists them.
 COMMANDS = {
+    "status": ("status", "status"),
     "migrate": ("administration", "migrate"),
     "apply": ("administration", "apply"),
     "import": ("imports", "import_ports"),
     "reconcile": ("reconcile", "reconcile"),
     "obligations": ("obligations", "obligations"),
+    "pause": ("pause", "pause"),
+    "resume": ("pause", "resume"),
     "circuits": ("circuits", "circuits_app"),
     "connections": ("listings", "connections_app"),
     "vlans": ("vlans", "vlans_app"),
@@ -30,6 +33,7 @@ COMMANDS = {
     "outbox": ("listings", "outbox_app"),
     "events": ("listings", "events_app"),
     "findings": ("listings", "findings_app"),
+    "deadletters": ("deadletters", "deadletters_app"),
     "orders": ("orders", "orders_app"),
     "contracts": ("administration", "contracts_app"),
     "tenants": ("administration", "tenants_app"),

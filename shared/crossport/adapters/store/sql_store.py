@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from crossport.adapters.store import observations, recent
-from crossport.adapters.store.administration import Administration
 from crossport.adapters.store.chain import GENESIS, seal_hash
 from crossport.adapters.store.engines import Engine
+from crossport.adapters.store.letters import Letters
 from crossport.adapters.store.open_connections import open_page
-from crossport.adapters.store.operations import NetworkReading
+from crossport.adapters.store.operations import NetworkReading, OperationsWriting
 from crossport.adapters.store.rows import (
     circuit_of,
     completion_columns,
@@ -55,7 +55,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlStore(Administration, NetworkReading, Sweeping, ABC):
+class SqlStore(Letters, OperationsWriting, NetworkReading, Sweeping, ABC):
     """``Store`` (application.ports) over an engine, with the administrative changes beside it.
 
     One object holds one connection; threads may share it, processes may not. ``now`` is the seam for time; only
@@ -103,16 +103,24 @@ class SqlStore(Administration, NetworkReading, Sweeping, ABC):
         """See ``Store.load``: one statement, so all of it is of one moment."""
         texts = self._engine.texts
         rows = self._engine.rows("load", {"routes": texts(routes), "keys": texts(keys), "circuits": texts(circuits)})
-        unrouted = sorted(
-            ((at, key, *json.loads(text)) for what, key, at, _, text in rows if what == "unrouted"),
-        )
+        found: dict[str, Circuit] = {}
+        inbox: dict[str, str] = {}
+        unrouted: list[tuple[str, str, str, str]] = []
+        for what, key, at, _, text in rows:
+            if what == "inbox":
+                inbox[key] = text
+            elif what == "circuit":
+                found[key] = circuit_of(json.loads(text))
+            elif what == "unrouted":
+                route, seen = json.loads(text)
+                unrouted.append((at, key, route, seen))
         return Loaded(
             connections=_connections(rows),
-            inbox={key: text for what, key, _, _, text in rows if what == "inbox"},
-            circuits={key: circuit_of(json.loads(text)) for what, key, _, _, text in rows if what == "circuit"},
+            inbox=inbox,
+            circuits=found,
             unrouted=tuple(
                 Unrouted(key=key, route=route, observation=observations.load(seen), at=time_of(at))
-                for at, key, route, seen in unrouted
+                for at, key, route, seen in sorted(unrouted)
             ),
         )
 
