@@ -1,8 +1,8 @@
 """Events that somebody made up, each with a genuine one that it must not suppress; all from one seed.
 
-The world has two partner accounts in two regions, each with a circuit, a tenant with a port on each circuit, a neighbour
-that is on record, and a stranger. An event is a CloudEvent as the partner's bus delivers it; the platform's own
-attributes say the truth, all else is the forger's to write.
+The world has two partner accounts in two regions, each with a circuit, a tenant with a port on each circuit, a
+neighbour that is on record, and a stranger. An event is a CloudEvent as the partner's bus delivers it; the attributes of
+the platform say the truth, all else is the forger's to write.
 """
 
 from __future__ import annotations
