@@ -1,7 +1,7 @@
 """Events that somebody made up, each with a genuine one that it must not suppress; all from one seed.
 
-The world has two partner accounts in two regions, each with a circuit, a tenant with a port on each circuit, a
-neighbour that is on record, and a stranger. An event is a CloudEvent as the partner's bus delivers it; the attributes of
+Two partner accounts in two regions have a circuit each, and a tenant a port on either; there are a neighbour that is on
+record and a stranger. An event is a CloudEvent as the bus delivers it; the attributes of
 the platform say the truth, all else is the forger's to write.
 """
 
