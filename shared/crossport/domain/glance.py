@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from operator import attrgetter
-from operator import attrgetter
 from typing import Any
 
 from crossport.domain.facts import PortFacts, VbrFacts, vbr_gone
