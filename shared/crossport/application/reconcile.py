@@ -265,7 +265,7 @@ class _VbrsOf:
 
     def __init__(self, listing: _Listing, known: Iterable[Known]) -> None:
         self._visible = listing.vbrs is not None
-        places = {vbr_id: one.port_id for one in known for vbr_id in glance.vbr_ids(one.vbrs)}
+        places = {vbr_id: one.port_id for one in known if one.vbrs for vbr_id in glance.vbr_ids(one.vbrs)}
         living = (port for port in listing.ports.values() if port.acceptance != Acceptance.DELETED)
         by_vlan = {port.vlan_id: port.port_id for port in living}
         self._known_ports = {one.port_id for one in known if one.vbrs}
@@ -299,7 +299,8 @@ class _VbrsOf:
         if not self._visible:
             return None
         if self._on or self.sight.visibility is VbrVisibility.CIRCUIT:
-            return glance.of_listed_vbrs(self._on.get(port_id, ()))
+            vbrs = self._on.get(port_id)
+            return glance.of_listed_vbrs(vbrs) if vbrs else ""
         asked = self.sight.by_port.get(port_id)
         return None if asked is None else glance.of_listed_vbrs(asked)
 

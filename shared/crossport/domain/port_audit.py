@@ -15,12 +15,8 @@ RENEWED_BY = timedelta(days=7)
 
 def overdue_of(ports: Iterable[PortObservation], ours: Collection[str], at: datetime) -> tuple[CircuitBreach, ...]:
     """Ports of ours that end soon, or are Enabled without a period that charges could cover, at the run's time."""
-    return tuple(
-        breach
-        for port in sorted(ports, key=lambda port: port.port_id)
-        if port.port_id in ours and port.status == "Enabled" and port.acceptance != Acceptance.DELETED
-        for breach in _of_port(port, at)
-    )
+    found = (breach for port in ports if port.status == "Enabled" for breach in _of_port(port, at))
+    return tuple(sorted((each for each in found if each.subject in ours), key=lambda each: (each.subject, each.code)))
 
 
 def vbr_missing(port_id: str, waited: timedelta) -> CircuitBreach:
@@ -37,6 +33,8 @@ def vbr_not_visible(account_id: str) -> CircuitBreach:
 
 def _of_port(port: PortObservation, at: datetime) -> Iterator[CircuitBreach]:
     end, gap = port.end_time, ""
+    if port.acceptance == Acceptance.DELETED:
+        return
     if port.enabled_time is None:
         gap = "the port is Enabled and no EnabledTime was read: nothing is charged"
     elif end is not None and end <= at:
