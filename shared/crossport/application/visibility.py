@@ -78,7 +78,8 @@ class Probe:
         ``vbrs`` gives the glance of what a list shows on a port, None where nobody could be asked.
         """
         if sight.visibility is VbrVisibility.NONE:
-            return (vbr_not_visible(self.circuit.account_id),)
+            due = any(map(_may_carry_one, listed.values()))
+            return (vbr_not_visible(self.circuit.account_id),) if due else ()
         return tuple(self._missing(listed, (one for one in known if not one.vbrs and not vbrs(one.port_id))))
 
     def _missing(self, listed: Mapping[str, PortObservation], without: Iterable[Known]) -> Iterator[CircuitBreach]:
