@@ -45,7 +45,7 @@ def delivery(body: str, number: int, *, raw: bool) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 @given(bodies=st.lists(BODIES, min_size=1, max_size=4), raw=st.booleans(), indent=st.sampled_from([None, 1]))
 def test_every_message_is_one_letter_with_its_body_to_the_byte(
     bodies: list[str], raw: bool, indent: int | None
@@ -60,7 +60,7 @@ def test_every_message_is_one_letter_with_its_body_to_the_byte(
         assert isinstance(input_of(letter), bytes)
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 @given(st.binary() | st.builds(lambda body: body.encode("utf-8", "surrogatepass"), BODIES))
 def test_any_bytes_are_opened_and_classified(event: bytes) -> None:
     opened = open_letters(event)
@@ -73,7 +73,7 @@ def test_any_bytes_are_opened_and_classified(event: bytes) -> None:
     verdicts_of(event)
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 @given(st.lists(JSON, min_size=1, max_size=5), st.sampled_from([", ", ",", " ,\n\t"]))
 def test_the_elements_of_a_batch_are_its_own_bytes(values: list[Any], comma: str) -> None:
     texts = [json.dumps(value, indent=number % 3 or None) for number, value in enumerate(values)]
