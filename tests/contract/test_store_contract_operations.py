@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from crossport.application.ports import Completion, OutboxState
+from crossport.domain.pause import EVERY_ACCOUNT, Pause
 from crossport.domain.placement import Placement
 from crossport.domain.vocabulary import Phase
-from tests.contract.store_examples import CIRCUIT, NOW, connection, save, saved, with_port
+from tests.contract.store_examples import CIRCUIT, MINUTE, NOW, command, connection, save, saved, take, with_port
 from tests.contract.store_insight import Stores
 from tests.contract.test_store_contract_reconcile import with_known
 
@@ -71,3 +73,42 @@ def test_the_siblings_of_a_circuits_connections_come_with_them(two: Stores) -> N
     assert found == {"conn-1": "ap-us-ashburn", "conn-2": "ap-second", "conn-5": "ap-us-ashburn", "conn-6": ""}
     assert len(list(two.store.placements())) == 7
     assert list(two.store.placements("pc-nowhere")) == []
+
+
+def paused(account_id: str = EVERY_ACCOUNT, actor: str = "wang") -> Pause:
+    return Pause(account_id=account_id, since=NOW, actor=actor, reason="a fibre is cut")
+
+
+def resumed(stores: Stores, account_id: str = EVERY_ACCOUNT) -> bool:
+    return stores.other.resume(account_id, actor="wang", reason="mended", at=NOW + MINUTE)
+
+
+def test_a_pause_is_seen_by_all_until_it_is_ended(stores: Stores) -> None:
+    assert list(stores.store.pauses()) == []
+    assert stores.store.pause(paused(CIRCUIT.account_id))
+    assert stores.store.pause(paused())
+    assert list(stores.other.pauses()) == [paused(), paused(CIRCUIT.account_id)]
+    assert resumed(stores)
+    assert list(stores.store.pauses()) == [paused(CIRCUIT.account_id)]
+    assert not resumed(stores)
+
+
+def test_the_first_of_two_pauses_stands(stores: Stores) -> None:
+    assert stores.store.pause(paused())
+    assert not stores.other.pause(paused(actor="li"))
+    assert list(stores.store.pauses()) == [paused()]
+
+
+def test_what_waited_for_the_end_of_a_pause_is_due_at_once(stores: Stores) -> None:
+    store = stores.store
+    store.record([], outbox=[command("held"), command("other")])
+    for leased in store.take(now=NOW, lease_for=MINUTE, lease="w", limit=9):
+        reason = "paused" if leased.row.key == "held" else "within_window"
+        later = Completion(
+            key=leased.row.key, lease="w", state=OutboxState.DUE, reason=reason, not_before=NOW + 99 * MINUTE
+        )
+        assert store.finish(later, at=NOW)
+    assert take(store, at=NOW + MINUTE) == []
+    assert store.pause(paused())
+    assert resumed(stores)
+    assert take(store, at=NOW + MINUTE) == ["held"]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
 
+from crossport.application.pausing import PAUSED
 from crossport.domain import glance
 from crossport.domain.circuit import Circuit
+from crossport.domain.pause import Pause
 from crossport.domain.placement import Placement
-from tests.fakes.memory_state import State
+from tests.fakes.memory_state import State, Transaction
 
 
 class MemoryOperations:
@@ -16,6 +20,10 @@ class MemoryOperations:
     @property
     def state(self) -> State:
         """What is kept now."""
+        raise NotImplementedError
+
+    def _writing(self) -> AbstractContextManager[Transaction]:
+        """One transaction."""
         raise NotImplementedError
 
     def circuits(self) -> Sequence[Circuit]:
@@ -29,6 +37,26 @@ class MemoryOperations:
             for one in every
             if circuit_id is None or one.circuit_id == circuit_id or (one.account_id, one.group_id) in groups
         )
+
+    def pauses(self) -> Sequence[Pause]:
+        return tuple(pause for _, pause in sorted(self.state.pauses.items()))
+
+    def pause(self, pause: Pause) -> bool:
+        if pause.account_id in self.state.pauses:
+            return False
+        with self._writing() as transaction:
+            transaction.state.pauses[pause.account_id] = pause
+            transaction.state.administration.append(("pause", pause.actor, pause.reason))
+        return True
+
+    def resume(self, account_id: str, *, actor: str, reason: str, at: datetime) -> bool:
+        if account_id not in self.state.pauses:
+            return False
+        with self._writing() as transaction:
+            del transaction.state.pauses[account_id]
+            transaction.wake(PAUSED)
+            transaction.state.administration.append(("resume", actor, reason))
+        return True
 
     def _placement(self, connection_id: str) -> Placement:
         state, of = self.state, self.state.connections[connection_id].connection

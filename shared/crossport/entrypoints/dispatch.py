@@ -64,6 +64,9 @@ def carry_out_commands(app: App, opened: Sequence[Opened], invocation: Invocatio
             for connection_id in expire_orders(app.store(), app.policies(), app.clock):
                 fields = {"request_id": invocation.request_id, "connection_id": connection_id}
                 _log.info("order_expired", extra=fields)
+        for pause in app.store().pauses():
+            fields = {"account_id": pause.account_id, "actor": pause.actor, "reason": pause.reason}
+            _log.warning("paused", extra={"request_id": invocation.request_id, **fields})
         report = relay(
             store=app.store(),
             cloud=app.cloud,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.cli.conftest import CIRCUIT, TENANT
+from tests.unit.cli.conftest import ACCOUNT, CIRCUIT, TENANT
 
 #: The fixture ``run``: arguments in, exit code, stdout and stderr out.
 Run = Callable[..., Any]
@@ -58,3 +58,52 @@ def test_the_impact_of_an_unknown_circuit_is_an_error_in_one_line(run: Run, live
     shown = run("circuits", "impact", "pc-nowhere", "--db", lived)
     assert (shown.code, shown.out) == (1, "")
     assert shown.err == "crossport: no circuit pc-nowhere\n"
+
+
+def test_a_pause_is_told_by_every_list_and_by_the_status(run: Run, lived: str) -> None:
+    assert run("status", "--db", lived).out.count("running") == 1
+    shown = run("pause", "--db", lived, "--actor", "wang", "--reason", "a fibre is cut")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("PAUSED: commands to the cloud wait in all accounts.")
+    told = "crossport: PAUSED in all accounts by wang: a fibre is cut (commands to the cloud wait: crossport resume)\n"
+    for words in (("connections", "list"), ("outbox", "list", "--json"), ("circuits", "impact", CIRCUIT), ("status",)):
+        assert run(*words, "--db", lived).err == told
+    assert "PAUSED in all accounts since" in run("status", "--db", lived).out
+    status = run("status", "--db", lived, "--json").json
+    assert (status["paused"], status["pauses"][0]["reason"]) == (True, "a fibre is cut")
+    assert run("resume", "--db", lived, "--actor", "wang", "--reason", "mended").code == 0
+    assert run("connections", "list", "--db", lived).err == ""
+
+
+def test_the_first_pause_stands_and_a_second_is_told_of_it(run: Run, lived: str) -> None:
+    assert run("pause", "--db", lived, "--actor", "wang", "--reason", "first", "--json").json["changed"] is True
+    again = run("pause", "--db", lived, "--actor", "li", "--reason", "second", "--json").json
+    assert (again["changed"], again["actor"], again["reason"]) == (False, "wang", "first")
+    assert "by wang: first. Nothing has changed." in run("pause", "--db", lived, "--reason", "third").out
+
+
+def test_an_accounts_pause_outlives_the_end_of_the_pause_of_everything(run: Run, lived: str) -> None:
+    for account in ((), ("--account", ACCOUNT)):
+        assert run("pause", "--db", lived, "--reason", "a reason", "--actor", "wang", *account).code == 0
+    shown = run("resume", "--db", lived, "--reason", "mended")
+    assert "STILL PAUSED: account 1180000000000001" in shown.out
+    assert run("resume", "--db", lived, "--reason", "mended", "--account", ACCOUNT, "--json").json["pauses"] == []
+    assert run("resume", "--db", lived, "--reason", "mended").out == "Nothing was paused in all accounts.\n"
+
+
+def test_a_pause_that_would_hold_nothing_or_says_nothing_is_refused(run: Run, lived: str) -> None:
+    assert run("pause", "--db", lived, "--reason", "x", "--account", "42").code == 1
+    assert run("pause", "--db", lived, "--reason", " ").code == 2
+    assert run("pause", "--db", lived).code == 2
+    assert run("status", "--db", lived, "--json").json["pauses"] == []
+
+
+def test_the_status_counts_what_waits_and_what_was_given_up(run: Run, lived: str) -> None:
+    told = run("status", "--db", lived, "--json").json
+    assert told["connections"] == {"active": 1, "rejected": 1}
+    assert told["outbox"]["notices"]["due"] > 0
+    assert told["outbox"]["commands"]["failed"] == 0
+    assert told["circuits"] == {"known": 2, "compared": 0, "broken_off": 0, "oldest": None}
+    shown = run("status", "--db", lived).out
+    assert "1 active, 1 rejected" in shown
+    assert "0 of 2 with the cloud: crossport reconcile" in shown

@@ -22,3 +22,28 @@ WHERE CAST(:circuit_id AS TEXT) IS NULL
         WHERE here.circuit_id = :circuit_id AND here.group_id <> ''
     )
 ORDER BY connection.id;
+
+-- name: pauses
+SELECT account_id, since, actor, reason FROM pause ORDER BY account_id;
+
+-- name: insert_pause
+INSERT INTO pause (account_id, since, actor, reason) VALUES (:account_id, :since, :actor, :reason)
+ON CONFLICT (account_id) DO NOTHING;
+
+-- name: delete_pause
+DELETE FROM pause WHERE account_id = :account_id;
+
+-- name: wake_by_reason
+-- Due at once, whatever clock they were put off by.
+UPDATE outbox SET not_before = NULL WHERE state = 'due' AND reason = :waits_for AND not_before IS NOT NULL;
+
+-- name: view_phases
+SELECT phase, COUNT(*) FROM connection GROUP BY phase ORDER BY phase;
+
+-- name: view_backlog
+SELECT CASE target WHEN 'cloud' THEN 'commands' WHEN 'queue:notices' THEN 'notices' ELSE 'messages' END,
+    state, reason, COUNT(*), MIN(created_at)
+FROM outbox
+WHERE state IN ('due', 'failed')
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3;
