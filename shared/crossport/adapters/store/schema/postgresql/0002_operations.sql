@@ -25,3 +25,13 @@ CREATE TABLE pause (
     actor      TEXT COLLATE "C" NOT NULL,
     reason     TEXT COLLATE "C" NOT NULL
 );
+
+CREATE TABLE maintenance (
+    record_id  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    circuit_id TEXT COLLATE "C" NOT NULL,
+    starts_at  TEXT COLLATE "C" NOT NULL,
+    cleared_at TEXT COLLATE "C",
+    document   TEXT COLLATE "C" NOT NULL
+);
+
+CREATE INDEX maintenance_open ON maintenance (circuit_id) WHERE cleared_at IS NULL;

@@ -30,3 +30,14 @@ CREATE TABLE pause (
     actor      TEXT NOT NULL,
     reason     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Planned maintenance and outages of circuits, open while ``cleared_at`` is null; ``document`` is the whole record.
+CREATE TABLE maintenance (
+    record_id  TEXT NOT NULL PRIMARY KEY,
+    circuit_id TEXT NOT NULL,
+    starts_at  TEXT NOT NULL,
+    cleared_at TEXT,
+    document   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX maintenance_open ON maintenance (circuit_id) WHERE cleared_at IS NULL;
