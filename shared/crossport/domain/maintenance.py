@@ -30,6 +30,8 @@ _ASKED_FOR = frozenset({"update_port", "end_port"})
 _DERIVED = frozenset({"violation", "delivery_jeopardy"})
 #: Causes of a suspension, or of its end, that work on a circuit may have. Locks and expiry are about money or security.
 _DERIVED_CAUSES = frozenset({"Terminated", "Enabled", VBR_OFF})
+#: The notices about a record, to tenants and to the partner.
+KINDS_OF_RECORDS = frozenset({"maintenance_planned", "outage", "maintenance_cleared"})
 _MOMENT = timedelta(microseconds=1)
 
 
