@@ -229,8 +229,9 @@ def _summary(affected: Iterable[Affected]) -> str:
     cut_off = [one for one in affected if one.cut_off]
     carried = sum(1 for one in affected if one.carried)
     tenants = len({one.placement.tenant_uid for one in cut_off})
+    of_whom = f"{tenants} {'tenant' if tenants == 1 else 'tenants'}"
     return (
-        f"Without this circuit {len(cut_off)} of {len(affected)} connections are cut off ({tenants} tenants), "
+        f"Without this circuit {len(cut_off)} of {len(affected)} connections are cut off ({of_whom}), "
         f"{carried} are carried by a sibling."
     )
 

@@ -42,7 +42,7 @@ def test_circuits_are_listed_with_what_lies_on_them(run: Run, lived: str) -> Non
 def test_the_impact_of_a_circuit_names_connections_siblings_and_who_is_told(run: Run, lived: str) -> None:
     shown = run("circuits", "impact", CIRCUIT, "--db", lived)
     assert shown.code == 0
-    assert "Without this circuit 1 of 1 connections are cut off (1 tenants), 0 are carried by a sibling." in shown.out
+    assert "Without this circuit 1 of 1 connections are cut off (1 tenant), 0 are carried by a sibling." in shown.out
     assert "noc@partner.example" in shown.out
     told = run("circuits", "impact", CIRCUIT, "--db", lived, "--json").json
     (connection,) = told["connections"]
