@@ -81,9 +81,9 @@ def failovers(share: float) -> Iterator[Figure]:
 
 
 def races(share: float) -> Iterator[Figure]:
-    """Let 2 to 8 workers want the same."""
+    """Let 2 to 8 processes want the same."""
     rounds = ceil(RACES * share / KINDS)
-    what = f"races of 2 to 8 workers, {rounds} of each of {KINDS // 2} kinds on each engine"
+    what = f"races of 2 to 8 processes, {rounds} of each of {KINDS // 2} kinds on each engine"
     yield _tests(what, {"RACES": rounds}, "tests/contract/test_store_contract_races.py")
 
 
