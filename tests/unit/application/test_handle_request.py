@@ -69,6 +69,19 @@ def test_a_new_vlan_id_is_held_beside_the_old_one(world: PartnerWorld) -> None:
     assert world.connection().agreed_vlan_id == 121
 
 
+def test_a_read_that_lags_does_not_take_a_change_of_vlan_id_back(world: PartnerWorld) -> None:
+    accepted_port(world)
+    port_id = world.connection().port_id
+    assert port_id is not None
+    world.place(asked(world, RequestKind.CHANGE_VLAN, vlan_id=121, forced="agreed by telephone"))
+    world.relay()
+    # The list still shows what was before our own change.
+    world.cloud.change_port(port_id, vlan_id=VLAN)
+    world.place(asked(world, RequestKind.CHANGE_SPEC, "CR-2", spec="500M"))
+    world.relay()
+    assert [call["vlan_id"] for call in world.calls("update_port")] == [121, 121]
+
+
 def test_a_cancelled_order_that_waits_gives_everything_back_at_once(world: PartnerWorld) -> None:
     world.place(world.order(milestones=()))
     assert world.circuit().held_mbps == 200

@@ -8,6 +8,7 @@ from crossport.application.ports import OutboxState, Stored
 from crossport.domain.checks import vlan_in_range
 from crossport.domain.connection import Connection, Request
 from crossport.domain.decide import Finding, conclude
+from crossport.domain.facts import merge_port
 from crossport.domain.observation import PortObservation
 from crossport.domain.orders import Hold
 from crossport.domain.specs import MBPS
@@ -18,7 +19,8 @@ def update_port(desk: Desk, task: Task) -> Done:
     """UpdateVirtualPhysicalConnection for one accepted request, then a read of the port and its VBRs.
 
     The VLAN ID is a required parameter even when only the spec changes (API reference), so the present one is read
-    right before. A VLAN change by force is two-phase (ruling 18): the port here, its VBR in the read that follows.
+    right before. That read may lag behind a change of ours, which counts for more: sending what it shows would take the
+    change back. A VLAN change by force is two-phase (ruling 18): the port here, its VBR in the read that follows.
     """
     leased, connection = task.leased, task.connection
     request = _request_of(connection, leased.row.payload.get("cause"))
@@ -27,7 +29,10 @@ def update_port(desk: Desk, task: Task) -> Done:
     read, seen = desk.read(task)
     if read.port is None:
         return desk.observed(leased, connection, seen, completion(leased, OutboxState.DROPPED, "port_not_found"))
-    present = read.port.vlan_id if read.port.vlan_id is not None else connection.vlan_id
+    known = connection.port
+    for one in seen:
+        known = merge_port(known, one) if isinstance(one, PortObservation) else known
+    present = connection.but(port=known).vlan_id
     vlan_id = present if request.vlan_id is None else request.vlan_id
     answer = desk.cloud().update_port(
         account_id=connection.account_id,
