@@ -64,7 +64,7 @@ def pattern(name: str) -> Pattern:
 
 
 def test_the_functions_are_those_of_the_design() -> None:
-    assert NAMES == ["billing", "notices", "orders", "port_events", "relay", "vbr_events"]
+    assert NAMES == ["billing", "deadlines", "notices", "orders", "port_events", "relay", "vbr_events"]
 
 
 def test_every_function_runs_on_3_12_with_its_hooks(function: FunctionDefinition) -> None:
@@ -173,6 +173,7 @@ def test_timers() -> None:
     assert {name: timers(FUNCTIONS[name]) for name in NAMES if timers(FUNCTIONS[name])} == {
         "relay": ["@every 1m"],
         "billing": ["CRON_TZ=Asia/Shanghai 0 10 0 * * *"],
+        "deadlines": ["0 2 * * * *"],
     }
 
 

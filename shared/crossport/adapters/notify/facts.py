@@ -14,12 +14,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from crossport.adapters.notify.formats import Times, language_of, masked, money_text, one_line, spec_text, zone_from
+from crossport.adapters.notify.deadlines import calendar_facts
+from crossport.adapters.notify.formats import Times, language_of, masked, money_text, one_line, spec_text
 from crossport.application.send_notices import NoticeContext
 from crossport.domain.connection import Connection
 from crossport.domain.effects import gates
 from crossport.domain.history import History
 from crossport.domain.phase import Suspension, lost_in_arrears, phase_of, suspension
+from crossport.domain.places import zone_named
 from crossport.domain.violations import unknown_values
 from crossport.domain.vocabulary import MilestoneName, OrderMode, Origin, Party, RequestKind
 
@@ -41,7 +43,7 @@ def words_of(language: str) -> dict[str, Any]:
 def facts_of(context: NoticeContext) -> dict[str, Any]:
     """The values that the templates may use. Raises nothing for odd data: what is not known is shown as it is."""
     language = language_of(context.recipient.language)
-    return _Writer(context, language, Times(language, zone_from(context.recipient.zone)), words_of(language)).facts()
+    return _Writer(context, language, Times(language, zone_named(context.recipient.zone)), words_of(language)).facts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class _Writer:
             "reasons": self._reasons(),
             "failure": self._failure(),
             "violation": self._violation(),
+            **calendar_facts(self.context, self.times, self.words),
             "cool_down_days": self.context.policy.cool_down.days,
         }
 

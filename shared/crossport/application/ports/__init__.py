@@ -33,6 +33,7 @@ from crossport.application.ports.seams import (
     Clock,
     Ids,
     Policies,
+    WorkingDays,
 )
 from crossport.application.ports.store import (
     Store,
@@ -66,4 +67,5 @@ __all__ = [
     "Stored",
     "Unrouted",
     "VbrRead",
+    "WorkingDays",
 ]
