@@ -25,6 +25,7 @@ from crossport.domain.decide import Finding
 from crossport.domain.differences import Known
 from crossport.domain.ledger import BillingRecord
 from crossport.domain.orders import Contract, Hold, Tenant
+from crossport.domain.pause import Pause
 from crossport.domain.vocabulary import Phase
 
 #: Told the name of every statement right before it is carried out; what it raises ends the worker there.
@@ -95,7 +96,11 @@ class State:
     contracts: dict[tuple[str, str], Contract] = field(default_factory=dict)
     receipts: dict[tuple[str, str], str] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    #: Tokens and their time, by (account, region, API).
+    budgets: dict[tuple[str, str, str], tuple[float, datetime]] = field(default_factory=dict)
     bookmarks: dict[str, str] = field(default_factory=dict)
+    #: Pauses in force by account.
+    pauses: dict[str, Pause] = field(default_factory=dict)
     configurations: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
@@ -179,6 +184,13 @@ class Transaction:
             leased_until=None,
         )
         return True
+
+    def wake(self, waits_for: str) -> None:
+        """Rows whose reason is this one are due at once."""
+        self._step("wake_by_reason")
+        for key, entry in self.state.outbox.items():
+            if entry.state is OutboxState.DUE and entry.reason == waits_for:
+                self.state.outbox[key] = replace(entry, row=replace(entry.row, not_before=None))
 
     def _written(self, save: Save) -> SaveOutcome:
         """The swaps first, and the rest only once they are won."""

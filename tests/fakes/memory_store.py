@@ -30,7 +30,9 @@ from crossport.domain.circuit import Circuit
 from crossport.domain.differences import Known
 from crossport.domain.groups import Sibling
 from crossport.domain.orders import Contract, Tenant
+from crossport.domain.quota import CallQuota
 from crossport.domain.vocabulary import Phase
+from tests.fakes.memory_operations import MemoryOperations
 from tests.fakes.memory_state import HoldEntry, LedgerEntry, OutboxEntry, State, Step, Transaction
 
 __all__ = ["HoldEntry", "LedgerEntry", "MemoryStore", "OutboxEntry", "State"]
@@ -49,7 +51,7 @@ class _Box:
         self.state = State()
 
 
-class MemoryStore:
+class MemoryStore(MemoryOperations):
     """Satisfies ``application.ports.Store``, with the administrative changes beside it."""
 
     def __init__(
@@ -180,6 +182,21 @@ class MemoryStore:
             if key not in found and run.complete:
                 del state.findings[key]
         state.findings.update(found)
+
+    def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:
+        key = (account_id, region, api)
+        tokens, at = self.state.budgets.get(key, (float(quota.burst), now))
+        if at > now + quota.period:
+            tokens, at = float(quota.burst), now
+        tokens = min(quota.burst, tokens + quota.per_second * max(0.0, (now - at).total_seconds()))
+        if tokens < 1:
+            return False
+        self.state.budgets[key] = (tokens - 1, max(at, now))
+        return True
+
+    def hold_calls(self, *, account_id: str, region: str, api: str, until: datetime) -> None:
+        key = (account_id, region, api)
+        self.state.budgets[key] = (0.0, max(until, self.state.budgets.get(key, (0.0, until))[1]))
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         known = self.state.configurations

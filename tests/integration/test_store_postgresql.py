@@ -16,7 +16,7 @@ import pytest
 from crossport.adapters.migrations import migrate
 from crossport.adapters.store.open import open_store
 from crossport.adapters.store.postgresql import PostgresqlStore
-from crossport.adapters.store.postgresql_engine import STATEMENT_TIMEOUT, connection_parameters, statement_of
+from crossport.adapters.store.postgresql_engine import STATEMENT_TIMEOUT, array_of, connection_parameters, statement_of
 from crossport.adapters.store.postgresql_saving import one_save
 from crossport.adapters.store.queries import queries_of
 from crossport.adapters.store.views import Views
@@ -424,6 +424,31 @@ class TestMigrations:
 
 
 class TestStatements:
+    def test_an_array_arrives_as_it_was(self, postgresql_url: str) -> None:
+        texts = [
+            "",
+            "plain",
+            "NULL",
+            "null",
+            'a"b',
+            "a\\b",
+            "{a,b}",
+            " padded ",
+            "專線",
+            "a\nb",
+            "\x1f",
+            "'",
+            "\\N",
+            None,
+        ]
+        with psycopg.connect(postgresql_url) as database:
+            found = database.execute(
+                "SELECT CAST(%s AS TEXT[]), CAST(%s AS INTEGER[]), CAST(%s AS BOOLEAN[])",
+                (array_of(texts), array_of([0, -1, None]), array_of([True, False])),
+            ).fetchone()
+        assert found == (texts, [0, -1, None], [True, False])
+        assert array_of([]) == "{}"
+
     def test_every_statement_can_be_prepared_on_the_schema(self, postgresql_url: str) -> None:
         with psycopg.connect(postgresql_url) as database:
             for name, text in queries_of("postgresql").items():

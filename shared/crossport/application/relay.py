@@ -16,6 +16,7 @@ from crossport.application.commands.create import maybe_sent_at
 from crossport.application.commands.desk import LONGEST_PUT_OFF, put_off
 from crossport.application.commit import effect_of
 from crossport.application.errors import CloudCallError
+from crossport.application.pausing import guarded
 from crossport.application.ports import (
     Clock,
     Cloud,
@@ -100,7 +101,7 @@ class _Relay:
         self._queue = queue
         self._clock = clock
         self._policies = policies
-        self._carrier = Carrier(store=store, cloud=cloud, policies=policies, clock=clock)
+        self._carrier = Carrier(store=store, cloud=guarded(cloud, store), policies=policies, clock=clock)
 
     def turn(self, leased: LeasedRow) -> Turn:
         """Carry out one row; whatever goes wrong with it stays with it."""

@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from crossport.cli.failures import MisuseError, NoDatabaseError
+from crossport.cli.failures import MisuseError, NoDatabaseError, complain
 
 if TYPE_CHECKING:
     from crossport.adapters.store.sql_store import SqlStore
@@ -45,7 +45,23 @@ def open_views(url: str) -> Views:
     """The store's lists, for reading. Never creates a database."""
     from crossport.adapters.store.views import Views
 
-    return Views(database_url(url))
+    views = Views(database_url(url))
+    _tell_of_pauses(views)
+    return views
+
+
+def _tell_of_pauses(views: Views) -> None:
+    """Say on stderr, before anything else, that commands to the cloud wait: a list alone looks as if they ran."""
+    from crossport.application.errors import StoreNotMigratedError
+
+    try:
+        pauses = views.pauses()
+    except StoreNotMigratedError:
+        return  # an older database has none; what the command itself asks for says what is missing
+    for pause in pauses:
+        where = f"account {pause.account_id}" if pause.account_id else "all accounts"
+        message = f"PAUSED in {where} by {pause.actor}: {pause.reason} (commands to the cloud wait: crossport resume)"
+        complain(message, urgent=True)
 
 
 def now() -> datetime:

@@ -32,9 +32,15 @@ class UnknownIdError(CrossportError):
     code: ClassVar[str] = "unknown_id"
 
 
-def complain(message: str) -> None:
-    """Say on stderr what is wrong. Line breaks that came in with foreign text become spaces."""
-    sys.stderr.write(f"crossport: {' '.join(message.split())}\n")
+def complain(message: str, *, urgent: bool = False) -> None:
+    """Say on stderr what is wrong; what is ``urgent`` stands out on a terminal.
+
+    Line breaks that came in with foreign text become spaces.
+    """
+    line = f"crossport: {' '.join(message.split())}"
+    if urgent and sys.stderr.isatty():
+        line = f"\x1b[1;31m{line}\x1b[0m"
+    sys.stderr.write(f"{line}\n")
 
 
 def detail(message: str) -> None:

@@ -93,7 +93,7 @@ def _work(
 ) -> PortImport:
     from crossport.application.import_ports import PortImport
 
-    cloud = vpc_cloud(account_id, endpoint)
+    cloud = vpc_cloud(store, account_id, endpoint)
     return PortImport(
         store=store,
         cloud=lambda: cloud,

@@ -17,10 +17,15 @@ _MISUSES = frozenset({MisuseError.code, "configuration_invalid", "orders_invalid
 
 #: Where each command or group is made, in the order in which help lists them.
 COMMANDS = {
+    "status": ("status", "status"),
     "migrate": ("administration", "migrate"),
     "apply": ("administration", "apply"),
     "import": ("imports", "import_ports"),
     "reconcile": ("reconcile", "reconcile"),
+    "obligations": ("obligations", "obligations"),
+    "pause": ("pause", "pause"),
+    "resume": ("pause", "resume"),
+    "circuits": ("circuits", "circuits_app"),
     "connections": ("listings", "connections_app"),
     "vlans": ("vlans", "vlans_app"),
     "ledger": ("listings", "ledger_app"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +32,9 @@ Endpoint = Annotated[
         help="The VPC API; the region's own if unset.",
     ),
 ]
+
+#: How long a command may wait for the quota of calls, all in all.
+PATIENCE = timedelta(hours=12)
 
 
 class CommandClock:
@@ -76,13 +79,21 @@ def chosen_circuits(store: SqlStore, policies: ConfiguredPolicies, account_id: s
     return [circuit for circuit in found if circuit is not None]
 
 
-def vpc_cloud(account_id: str, endpoint: str) -> Cloud:
-    """The VPC API with the credentials of the environment. Raises at once when there are none."""
+def vpc_cloud(store: SqlStore, account_id: str, endpoint: str) -> Cloud:
+    """The VPC API with the credentials of the environment, within the quota that it shares with the functions.
+
+    A command waits for its calls, up to ``PATIENCE``. Raises at once when there are no credentials.
+    """
     from crossport.adapters.credentials import EnvironmentCredentials, from_environment
     from crossport.adapters.vpc import VpcCloud
+    from crossport.application.quota import SharedQuota
 
     from_environment()  # say so before any request rather than after one
-    return VpcCloud(credentials=EnvironmentCredentials(account_id), endpoint=endpoint or None, clock=CommandClock())
+    clock = CommandClock()
+    calls = SharedQuota(lambda: store, clock)
+    calls.until = clock.now() + PATIENCE
+    credentials = EnvironmentCredentials(account_id)
+    return VpcCloud(credentials=credentials, endpoint=endpoint or None, clock=clock, calls=calls)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def reconcile(
         policies = policies_of(store)
         chosen = chosen_account(policies, account)
         circuits = chosen_circuits(store, policies, chosen, circuit)
-        cloud = vpc_cloud(chosen, vpc_endpoint)
+        cloud = vpc_cloud(store, chosen, vpc_endpoint)
         reconciler = Reconciler(store=store, cloud=cloud, policies=policies, clock=CommandClock(), dry_run=dry_run)
         with progress_bars() as progress:
             bar = progress.add_task("Circuits", total=len(circuits))

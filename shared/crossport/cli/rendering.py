@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -81,8 +82,10 @@ def show_table(title: str, rows: Iterable[Row], columns: Sequence[Column], *, em
     _print(table)
 
 
-def show_fields(title: str, fields: Sequence[tuple[str, Any]]) -> None:
-    """Show one thing as a list of names and values; values may have several lines."""
+def show_fields(
+    title: str, fields: Sequence[tuple[str, Any]], styles: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Show one thing as a list of names and values; values may have several lines. ``styles``: rich styles by name."""
     from rich.table import Table
     from rich.text import Text
 
@@ -99,7 +102,7 @@ def show_fields(title: str, fields: Sequence[tuple[str, Any]]) -> None:
     table.add_column(overflow="fold")
     for name, value in fields:
         lines = value if isinstance(value, list | tuple) else [value]
-        table.add_row(name, Text(_cell(lines)))
+        table.add_row(name, Text(_cell(lines), style=styles.get(name, "")))
     _print(table)
 
 

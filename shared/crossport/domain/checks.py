@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crossport.domain.circuit import MAX_VLAN_ID, Circuit
+from crossport.domain.circuit import IN_SERVICE, MAX_VLAN_ID, Circuit
 from crossport.domain.connection import Connection, Refusal
 from crossport.domain.policy import Policy
 from crossport.domain.specs import MBPS, NEEDS_APPROVAL
@@ -70,7 +70,7 @@ def circuit_fit(circuit: Circuit, account_id: str, policy: Policy) -> Iterator[R
     if circuit.account_id != account_id or policy.account_id != account_id:
         message = f"circuit {subject} does not belong to {account_id}"
         yield Refusal(code="circuit_of_other_account", message=message, subject=subject)
-    if circuit.status != "Enabled":
+    if circuit.status != IN_SERVICE:
         message = f"circuit {subject} is {circuit.status}"
         yield Refusal(code="circuit_not_enabled", message=message, subject=subject)
 

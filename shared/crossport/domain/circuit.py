@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 #: The highest VLAN ID of a shared port (API reference: 0..2999; 0 is the whole-circuit routed mode).
 MAX_VLAN_ID = 2_999
+#: Status of a circuit that carries traffic and takes shared ports (API reference, DescribePhysicalConnections).
+IN_SERVICE = "Enabled"
 _VLAN_ZERO = 1
 
 
@@ -26,7 +28,7 @@ class Circuit:
     #: Mbit/s, decimal.
     bandwidth_mbps: int
     #: Status by the cloud; shared ports need ``Enabled``.
-    status: str = "Enabled"
+    status: str = IN_SERVICE
     #: Sum of all live holds, Mbit/s.
     held_mbps: int = 0
     #: Bit n is set while VLAN ID n is held. A cache: the hold rows are the truth.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -155,9 +155,27 @@ class Connection:
     @property
     def known_between(self) -> tuple[datetime, datetime] | None:
         """The times of the earliest and the latest entry of all histories; None while they are empty."""
-        histories = [history for facts in (self.port, *self.vbrs) if facts for history in facts.histories()]
-        entries = [history.entries for history in histories if history.entries]
-        return (min(e[0].at for e in entries), max(e[-1].at for e in entries)) if entries else None
+        kept: tuple[datetime, datetime] | None = self.derived.get("known_between")
+        if kept is None:
+            histories = [history for facts in (self.port, *self.vbrs) if facts for history in facts.histories()]
+            entries = [history.entries for history in histories if history.entries]
+            if entries:
+                kept = min([e[0].at for e in entries]), max([e[-1].at for e in entries])
+                self.derived["known_between"] = kept
+        return kept
+
+    def but(self, **changes: Any) -> Connection:
+        """The connection with other values in these fields: ``dataclasses.replace`` in a tenth of its time.
+
+        A connection has some thirty fields and every event changes one or two. Raises TypeError for a field that it
+        does not have.
+        """
+        if changes.keys() - _FIELDS:
+            raise TypeError(f"a connection has no {', '.join(sorted(changes.keys() - _FIELDS))}")
+        other = object.__new__(Connection)
+        # No check is left out: a connection has none of its own.
+        vars(other).update(vars(self), **changes, derived={})
+        return other
 
     @property
     def port_id(self) -> str | None:
@@ -211,7 +229,10 @@ class Connection:
     @property
     def expired(self) -> bool:
         """Whether the order waited so long that we took it back ourselves."""
-        return any(request.request_id == expiry_id(self.connection_id) for request in self.requests)
+        if not self.requests:
+            return False
+        own = expiry_id(self.connection_id)
+        return any(request.request_id == own for request in self.requests)
 
     @property
     def offer_expired(self) -> bool:
@@ -267,6 +288,9 @@ class Connection:
             return None
         fitting = [vbr for vbr in self.live_vbrs(window) if self.conforms(vbr)]
         return min(fitting, key=lambda vbr: (vbr.first_seen, vbr.vbr_id), default=None)
+
+
+_FIELDS = frozenset(each.name for each in fields(Connection)) - {"derived"}
 
 
 def made_by_hand(connection: Connection, name: str | None) -> bool:

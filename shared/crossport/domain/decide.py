@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,7 +82,7 @@ def conclude(
     Effects are those of ``after`` less those of ``before``, which an earlier save has inserted already.
     """
     heads, records = settle_records(after.heads, charges_of(after, policy))
-    after = replace(after, heads=heads) if heads != after.heads else after
+    after = after.but(heads=heads) if heads != after.heads else after
     old = None if before is None else _standing_of(before, policy)
     effects = effects_of(after, policy)
     new = _keep_standing(after, policy, effects)
@@ -147,11 +147,11 @@ def _keep_standing(connection: Connection, policy: Policy, effects: Iterable[Eff
 
 def _merge(connection: Connection, seen: Observation) -> Connection:
     if isinstance(seen, PortObservation):
-        return replace(connection, port=merge_port(connection.port, seen))
+        return connection.but(port=merge_port(connection.port, seen))
     others = [vbr for vbr in connection.vbrs if vbr.vbr_id != seen.vbr_id]
     known = next((vbr for vbr in connection.vbrs if vbr.vbr_id == seen.vbr_id), None)
     merged = sorted([*others, merge_vbr(known, seen)], key=lambda vbr: vbr.vbr_id)
-    return replace(connection, vbrs=tuple(merged))
+    return connection.but(vbrs=tuple(merged))
 
 
 def _objection(connection: Connection, seen: Observation, policy: Policy) -> str | None:
@@ -177,7 +177,7 @@ def _settled(connection: Connection, policy: Policy) -> Connection:
     vbrs = tuple(settle(vbr, until) for vbr in connection.vbrs)
     if port is connection.port and all(new is old for new, old in zip(vbrs, connection.vbrs, strict=True)):
         return connection
-    return replace(connection, port=port, vbrs=vbrs)
+    return connection.but(port=port, vbrs=vbrs)
 
 
 def _refused(code: str, seen: Observation) -> Finding:

@@ -70,6 +70,8 @@ class PortFacts:
 
     def enabled_times_read(self) -> tuple[datetime, ...]:
         """The distinct EnabledTime values that came from an API read, ascending."""
+        if not self.enabled_time.entries:
+            return ()
         return tuple(sorted({e.value for e in self.enabled_time.entries if e.source is Source.READ}))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from crossport.domain.facts import PortFacts, VbrFacts, vbr_gone
@@ -21,6 +22,7 @@ PORT_FIELDS = (
 )  # fmt: skip
 #: What a list says of a VBR, after its id.
 VBR_FIELDS = ("owner_uid", "vlan_id", "status", "presence")
+_histories = attrgetter(*PORT_FIELDS[1:])
 #: Between fields, and between VBRs: characters that no value of the cloud has.
 _FIELD, _ITEM = "\x1f", "\x1e"
 #: A field of which nothing is known or said.
@@ -30,8 +32,8 @@ _TIMES = frozenset({"enabled_time", "end_time"})
 
 def of_port(port: PortFacts) -> str:
     """What we know of a port now."""
-    histories = (getattr(port, name).current for name in PORT_FIELDS[1:])
-    return _FIELD.join((_acceptance(port), *map(_text, histories)))
+    texts = [_text(history.entries[-1].value) if history.entries else _UNSAID for history in _histories(port)]
+    return _FIELD.join([_acceptance(port), *texts])
 
 
 def of_listed(seen: PortObservation) -> str:
@@ -104,6 +106,8 @@ def _acceptance(port: PortFacts) -> str:
 
 
 def _text(value: object) -> str:
+    if type(value) is str:
+        return value
     if value is None:
         return _UNSAID
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Generic, TypeVar
@@ -77,7 +77,7 @@ class History(Generic[Value]):
         place = bisect_left(self.entries, entry)
         if place < len(self.entries) and self.entries[place] == entry:
             return self
-        return replace(self, entries=(*self.entries[:place], entry, *self.entries[place:]))
+        return History((*self.entries[:place], entry, *self.entries[place:]), self.settled_until)
 
     def runs(self) -> Iterator[Entry[Value]]:
         """The first entry of each run of equal neighbouring values, oldest first.

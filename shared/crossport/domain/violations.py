@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from crossport.domain.connection import Connection
 from crossport.domain.facts import PortFacts, VbrFacts
+from crossport.domain.history import History
 from crossport.domain.vocabulary import BUSINESS_STATUSES, PORT_STATUSES, VBR_STATUSES
 
 #: The codes of breaches of the one-VBR rule.
@@ -158,8 +159,12 @@ def unknown_values(connection: Connection) -> tuple[tuple[str, str], ...]:
     port = connection.port
     seen: set[tuple[str, str]] = set()
     if port is not None:
-        strange = (port.status.values() - PORT_STATUSES) | (port.business_status.values() - BUSINESS_STATUSES)
-        seen |= {(port.port_id, value) for value in strange | port.unknown_acceptance}
+        strange = _strange(port.status, PORT_STATUSES) + _strange(port.business_status, BUSINESS_STATUSES)
+        seen.update((port.port_id, value) for value in (*strange, *port.unknown_acceptance))
     for vbr in connection.vbrs:
-        seen |= {(vbr.vbr_id, value) for value in vbr.status.values() - VBR_STATUSES}
-    return tuple(sorted(seen))
+        seen.update((vbr.vbr_id, value) for value in _strange(vbr.status, VBR_STATUSES))
+    return tuple(sorted(seen)) if seen else ()
+
+
+def _strange(history: History[str], documented: frozenset[str]) -> list[str]:
+    return [entry.value for entry in history.entries if entry.value not in documented]

@@ -56,6 +56,9 @@ def carry_out_commands(app: App, opened: Sequence[Opened], invocation: Invocatio
     from crossport.application.relay import relay
 
     def work(calls: Sequence[Opened]) -> list[Ending]:
+        for pause in app.store().pauses():
+            fields = {"account_id": pause.account_id, "actor": pause.actor, "reason": pause.reason}
+            _log.warning("paused", extra={"request_id": invocation.request_id, **fields})
         report = relay(
             store=app.store(),
             cloud=app.cloud,

@@ -66,7 +66,6 @@ class Opened:
 class _Carrier:
     """What the envelopes around a record say about it."""
 
-    level: int = 0
     message_id: str = ""
     name: str = ""
     account_id: str = ""
@@ -85,7 +84,7 @@ def open_envelope(event: bytes) -> list[Opened]:
         text = event.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return [_unreadable(event, "not_json", f"not UTF-8 text: {error.reason} at {error.start}")]
-    return list(_open_text(text, _NO_CARRIER))
+    return list(_open_text(text, _NO_CARRIER, 0))
 
 
 def unified(source: str) -> str:
@@ -99,36 +98,36 @@ def inbox_key(account_id: str, source: str, event_id: str) -> str:
     return "|".join(part.replace("%", "%25").replace("|", "%7C") for part in parts)
 
 
-def _open_text(text: str, carrier: _Carrier) -> Iterator[Opened]:
+def _open_text(text: str, carrier: _Carrier, level: int) -> Iterator[Opened]:
     try:
         value = parse_body(text)
     except NotJsonError as error:
         yield _unreadable(text, error.reason, str(error))
         return
-    yield from _open_value(value, carrier)
+    yield from _open_value(value, carrier, level)
 
 
-def _open_value(value: Any, carrier: _Carrier) -> Iterator[Opened]:
-    if carrier.level >= MAX_ENVELOPES:
+def _open_value(value: Any, carrier: _Carrier, level: int) -> Iterator[Opened]:
+    """``level`` is how many envelopes are around it."""
+    if level >= MAX_ENVELOPES:
         yield _unreadable_value(value, "too_deep", f"more than {MAX_ENVELOPES} envelopes in one another")
         return
-    inner = replace(carrier, level=carrier.level + 1)
     if isinstance(value, list):
         if not value:
             yield _unreadable_value(value, "wrong_envelope", "an empty array")
         for element in value:
-            yield from _open_value(element, inner)
+            yield from _open_value(element, carrier, level + 1)
     elif isinstance(value, dict):
-        yield from _open_object(value, inner)
+        yield from _open_object(value, carrier, level + 1)
     else:
         yield _unreadable_value(value, "wrong_envelope", f"an event is an object, not {type(value).__name__}")
 
 
-def _open_object(value: dict[str, Any], carrier: _Carrier) -> Iterator[Opened]:
+def _open_object(value: dict[str, Any], carrier: _Carrier, level: int) -> Iterator[Opened]:
     if _is_cloud_event(value):
-        yield from _cloud_event(value, carrier)
+        yield from _cloud_event(value, carrier, level)
     elif _is_queue_message(value):
-        yield from _message(value["messageBody"], replace(carrier, message_id=_word(value["messageId"])))
+        yield from _message(value["messageBody"], replace(carrier, message_id=_word(value["messageId"])), level)
     elif "TopicOwner" in value and "Message" in value:
         topic = replace(
             carrier,
@@ -136,18 +135,20 @@ def _open_object(value: dict[str, Any], carrier: _Carrier) -> Iterator[Opened]:
             name=_word(value.get("TopicName")),
             account_id=_word(value["TopicOwner"]),
         )
-        yield from _message(value["Message"], topic)
+        yield from _message(value["Message"], topic, level)
     elif value.keys() == {"body", "attrs"}:
-        yield from _message(value["body"], carrier)
+        yield from _message(value["body"], carrier, level)
     elif "requestPayload" in value and "requestContext" in value:
         payload = value["requestPayload"]
-        yield from _open_text(payload, carrier) if isinstance(payload, str) else _open_value(payload, carrier)
+        yield from (
+            _open_text(payload, carrier, level) if isinstance(payload, str) else _open_value(payload, carrier, level)
+        )
     elif "triggerTime" in value and "triggerName" in value:
         yield _timer(value)
     elif "rawPath" in value and isinstance(value.get("requestContext"), dict):
         yield Opened(kind="http", key="", digest=digest_of(value), data=value)
     elif _is_own_message(value):
-        yield from _message(value, carrier)
+        yield from _message(value, carrier, level)
     else:
         yield _unreadable_value(value, "wrong_envelope", "none of the known envelopes")
 
@@ -174,7 +175,7 @@ def _is_envelope(value: Any) -> bool:
     )
 
 
-def _cloud_event(event: dict[str, Any], carrier: _Carrier) -> Iterator[Opened]:
+def _cloud_event(event: dict[str, Any], carrier: _Carrier, level: int) -> Iterator[Opened]:
     event_id, source, kind = (_word(event.get(name)) for name in ("id", "source", "type"))
     if not (event_id and source and kind):
         yield _unreadable_value(event, "wrong_envelope", "a cloud event needs id, source and type")
@@ -201,7 +202,7 @@ def _cloud_event(event: dict[str, Any], carrier: _Carrier) -> Iterator[Opened]:
             own_account_id=own,
             region=region,
         )
-        yield from _message(data["messageBody"], carrier)
+        yield from _message(data["messageBody"], carrier, level)
         return
     yield Opened(
         kind="cloud_event",
@@ -231,7 +232,7 @@ def _data_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def _message(body: Any, carrier: _Carrier) -> Iterator[Opened]:
+def _message(body: Any, carrier: _Carrier, level: int) -> Iterator[Opened]:
     if isinstance(body, str):
         try:
             body = parse_body(body)
@@ -240,7 +241,7 @@ def _message(body: Any, carrier: _Carrier) -> Iterator[Opened]:
                 yield replace(_unreadable(body, error.reason, str(error)), message_id=carrier.message_id)
                 return
     if _is_envelope(body):
-        yield from _open_value(body, carrier)
+        yield from _open_value(body, carrier, level)
         return
     yield Opened(
         kind="message",
@@ -274,11 +275,9 @@ def _timer(value: Mapping[str, Any]) -> Opened:
 
 def _word(value: Any) -> str:
     """A short text attribute; account ids have been seen as numbers. "" for anything that is none."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str) or len(value) > MAX_WORD:
-        return ""
-    return value.strip()
+    if isinstance(value, str):
+        return value.strip() if len(value) <= MAX_WORD else ""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
 def _unreadable(raw: bytes | str, reason: str, detail: str) -> Opened:

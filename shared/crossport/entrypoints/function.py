@@ -19,7 +19,7 @@ from crossport.domain.vocabulary import Verdict
 from crossport.entrypoints.envelope import Opened, open_envelope
 from crossport.entrypoints.errors import RetryRecords
 from crossport.entrypoints.invocation import Invocation
-from crossport.entrypoints.logging import configure
+from crossport.entrypoints.logging import configure, say
 from crossport.entrypoints.records import record_name
 from crossport.entrypoints.settings import Settings
 from crossport.entrypoints.wiring import App, build
@@ -167,31 +167,19 @@ def _labels(invocation: Invocation) -> dict[str, Any]:
 
 
 def _tell(invocation: Invocation, one: Opened, ending: Ending) -> None:
-    level = _SEVERITY.get(ending.verdict, logging.INFO)
-    if not _log.isEnabledFor(level):
-        return
-    # Made by hand: ``log`` would search the stack for a file and a line that no line of the log shows.
-    record = _log.makeRecord(
-        _log.name,
-        level,
-        "",
-        0,
-        "record",
-        (),
-        None,
-        extra={
-            **_labels(invocation),
-            "kind": one.kind,
-            "key": ending.key,
-            "digest": one.digest,
-            "record": ending.name,
-            "verdict": str(ending.verdict),
-            "reason": ending.reason,
-            "pending": ending.pending,
-            "connection_id": ending.connection_id,
-        },
-    )
-    _log.handle(record)
+    fields = {
+        "function": invocation.function,
+        "request_id": invocation.request_id,
+        "kind": one.kind,
+        "key": ending.key,
+        "digest": one.digest,
+        "record": ending.name,
+        "verdict": ending.verdict.value,
+        "reason": ending.reason,
+        "pending": ending.pending,
+        "connection_id": ending.connection_id,
+    }
+    say(_SEVERITY.get(ending.verdict, logging.INFO), "record", fields)
 
 
 def _again(one: Opened, reason: str) -> Ending:

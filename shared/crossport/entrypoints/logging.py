@@ -11,8 +11,10 @@ import logging
 import os
 import re
 import sys
+import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -20,6 +22,7 @@ from typing import Any, TextIO
 MAX_LINE = 30_000
 #: The root of all our loggers.
 ROOT = "crossport"
+_root = logging.getLogger(ROOT)
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _HIDDEN = "***"
@@ -59,8 +62,10 @@ class Redaction:
         lowered = text.lower()
         for marks, pattern, replacement in _PATTERNS:
             # A search for a few words is many times quicker than the patterns, and every event writes a line.
-            if any(mark in lowered for mark in marks):
-                text = pattern.sub(replacement, text)
+            for mark in marks:
+                if mark in lowered:
+                    text = pattern.sub(replacement, text)
+                    break
         return text
 
 
@@ -73,22 +78,28 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line. A value that JSON does not know is written as its text."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-        }
+        line = _head(record.created, record.levelno, record.getMessage())
         line.update((name, value) for name, value in record.__dict__.items() if name not in _STANDARD)
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = type(record.exc_info[1]).__name__
             # The end tells what happened; the beginning is our own frames.
             line["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))[-MAX_LINE // 4 :]
+        return self.text(line)
+
+    def text(self, line: Mapping[str, Any]) -> str:
+        """The fields of a line as its text: without secrets, and not longer than is kept of it."""
         text = self._redaction(_dumped(line))
         # The text is ASCII: as many bytes as characters.
         if len(text) > MAX_LINE:
             short = {name: str(value)[:500] for name, value in line.items()}
             text = self._redaction(_dumped(short))[:MAX_LINE]
         return text
+
+
+def _head(created: float, level: int, event: str) -> dict[str, Any]:
+    """What every line begins with."""
+    at = datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds")
+    return {"time": at, "level": logging.getLevelName(level).lower(), "event": event}
 
 
 def _dumped(line: Mapping[str, Any]) -> str:
@@ -104,11 +115,35 @@ class _Lines(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO, secrets: Sequence[str], level: str) -> None:
         super().__init__(stream)
-        self.setFormatter(JsonLines(Redaction(secrets)))
+        self._lines = JsonLines(Redaction(secrets))
+        self.setFormatter(self._lines)
         self._asked = (secrets, level)
+
+    def put(self, line: Mapping[str, Any]) -> None:
+        """Write one line, as ``emit`` would."""
+        try:
+            with self.lock or nullcontext():
+                self.stream.write(f"{self._lines.text(line)}\n")
+                self.flush()
+        except Exception:  # noqa: BLE001  # as in ``emit``: a log that fails must not fail what it tells of
+            self.handleError(logging.makeLogRecord({"msg": line}))
 
     def fits(self, stream: TextIO, secrets: Sequence[str], level: str) -> bool:
         return self.stream is stream and self._asked == (secrets, level)
+
+
+def say(level: int, event: str, fields: Mapping[str, Any]) -> None:
+    """Write a line of the root of our loggers, as its ``log`` with ``extra`` does.
+
+    Every record of every event has such a line, and a ``LogRecord`` gathers three times as much as the line shows.
+    """
+    if not _root.isEnabledFor(level):
+        return
+    handlers = _root.handlers
+    if len(handlers) == 1 and isinstance(lines := handlers[0], _Lines):
+        lines.put({**_head(time.time(), level, event), **fields})
+    else:
+        _root.log(level, event, extra=dict(fields))
 
 
 def configure(environ: Mapping[str, str], stream: TextIO | None = None) -> logging.Logger:
@@ -117,7 +152,7 @@ def configure(environ: Mapping[str, str], stream: TextIO | None = None) -> loggi
     Every event calls it, because credentials change while an instance is warm and their new values must be hidden,
     too; as long as nothing has changed it does nothing.
     """
-    logger = logging.getLogger(ROOT)
+    logger = _root
     out = sys.stdout if stream is None else stream
     secrets = [value for name in _secret_names(environ) if (value := environ.get(name))]
     level = environ.get("CROSSPORT_LOG_LEVEL", "INFO").upper()

@@ -97,6 +97,6 @@ def _actor(identity: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value.strip()[:256] if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value.strip()[:256]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""

@@ -20,6 +20,7 @@ from crossport.entrypoints.clock import OffsetClock, RandomIds, SystemClock
 from crossport.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
+    from crossport.application.quota import SharedQuota
     from crossport.application.send_notices import Render
 
 #: The queue that wakes the relay.
@@ -50,6 +51,7 @@ class App:
     given_render: Render | None = None
     given_senders: Sequence[Sender] | None = None
     given_working_days: WorkingDays | None = None
+    _quota: SharedQuota | None = field(default=None, init=False, repr=False)
     _configured: tuple[int, Policies] | None = field(default=None, init=False, repr=False)
     _configured_at: datetime | None = field(default=None, init=False, repr=False)
 
@@ -85,17 +87,30 @@ class App:
         return self._configured[1]
 
     def cloud(self) -> Cloud:
-        """The VPC API, with the credentials of the account that this process runs in."""
+        """The VPC API, with the credentials of the account that this process runs in.
+
+        Its reads are within the quota that everybody shares; one that finds it used up fails and is repeated.
+        """
         if self.given_cloud is None:
             from crossport.adapters.credentials import EnvironmentCredentials
             from crossport.adapters.vpc import VpcCloud
+            from crossport.application.quota import SharedQuota
 
+            self._quota = SharedQuota(self.store, self.clock)
             self.given_cloud = VpcCloud(
                 credentials=EnvironmentCredentials(self.settings.account_id, self.environ),
                 endpoint=self.settings.vpc_endpoint,
                 clock=self.clock,
+                calls=self._quota,
             )
         return self.given_cloud
+
+    def patient_cloud(self, until: datetime) -> Cloud:
+        """The same, whose reads wait for the quota until then."""
+        cloud = self.cloud()
+        if self._quota is not None:
+            self._quota.until = until
+        return cloud
 
     def queue(self) -> Queue:
         """The queues of the account that this process runs in."""

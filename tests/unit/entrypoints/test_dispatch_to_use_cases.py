@@ -16,6 +16,7 @@ from crossport.application.ports import InputRow, Message, OutboxRow, Policies
 from crossport.application.send_notices import NoticeContext
 from crossport.domain.circuit import Circuit
 from crossport.domain.orders import Contract, Tenant
+from crossport.domain.pause import Pause
 from crossport.domain.policy import Policy
 from crossport.domain.vocabulary import RequestKind, Verdict
 from crossport.entrypoints import dispatch
@@ -361,3 +362,12 @@ def test_billing_takes_timers_and_readings_together(app: App) -> None:
         ("ignored", "nothing_due", "daily"),
         ("rejected", "not_json", ""),
     ]
+
+
+def test_a_pause_is_told_by_the_log_of_the_relay(
+    app: App, store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.pause(Pause(account_id="", since=NOW, actor="wang", reason="a fibre is cut"))
+    run(dispatch.carry_out_commands, app, message({"type": "outbox.poke"}))
+    (line,) = [record for record in caplog.records if record.message == "paused"]
+    assert (vars(line)["actor"], vars(line)["reason"], line.levelname) == ("wang", "a fibre is cut", "WARNING")

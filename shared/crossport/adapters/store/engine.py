@@ -85,9 +85,11 @@ class SqliteEngine:
 
     def rows(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> list[tuple[Any, ...]]:
         """The rows of one reading statement, of one moment."""
-        with self._lock, _translated():
-            rows: list[tuple[Any, ...]] = self._connection.execute(self._statements[name], parameters).fetchall()
-            return rows
+        with self._lock:
+            try:
+                return self._connection.execute(self._statements[name], parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                raise _unavailable(error) from error
 
     def row(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> tuple[Any, ...] | None:
         """The first row of one reading statement, or None."""
@@ -131,13 +133,15 @@ class SqliteEngine:
 
         ``Undone`` raised inside takes all of it back and goes no further.
         """
-        with self._lock, _translated():
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._lock:
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield
                 self._connection.execute("COMMIT")
             except Undone:
                 pass
+            except sqlite3.OperationalError as error:
+                raise _unavailable(error) from error
             finally:
                 # Not only after an error of ours: SQLite rolls some failed transactions back by itself.
                 if self._connection.in_transaction:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from crossport.adapters.store.postgresql_engine import Counters, PostgresqlEngine, RefusedSaveError
+from crossport.adapters.store.postgresql_engine import (
+    BrokenConstraintError,
+    Counters,
+    PostgresqlEngine,
+    RefusedSaveError,
+)
 from crossport.adapters.store.postgresql_saving import (
     LOST,
     REPEATED,
@@ -51,17 +56,23 @@ class PostgresqlStore(SqlStore):
         if all(save.circuit is None for save in saves) and len({_id(save) for save in saves}) == len(saves):
             try:
                 return self._together(saves)
-            except (RefusedSaveError, IntegrityConflictError):
-                pass  # nothing was written; one after the other shows whose it is
+            except BrokenConstraintError as error:
+                guilty = [_id(save) for save in saves if save.connection.port_id == error.values]
+                if guilty:
+                    # As if written one after the other: the last of them found the port taken.
+                    raise IntegrityConflictError(error.message, connection_id=guilty[-1]) from error
+            except RefusedSaveError:
+                pass
+            # Nothing was written; one after the other shows whose it is.
         return self._postgresql.persistently(lambda: self._one_by_one(saves))
 
     def record(
         self, inputs: Sequence[InputRow], *, outbox: Sequence[OutboxRow] = (), unrouted: Sequence[Unrouted] = ()
     ) -> None:
         """See ``SqlStore.record``: ONE statement."""
-        parameters = record_parameters(inputs, outbox, unrouted, self._asked_at(inputs))
-        if parameters:
-            self._postgresql.returning(record_statement(frozenset(parameters)), parameters)
+        shape, parameters = record_parameters(inputs, outbox, unrouted, self._asked_at(inputs))
+        if shape:
+            self._postgresql.returning(record_statement(shape), parameters)
 
     def _alone(self, save: Save) -> SaveOutcome:
         statement, parameters = one_save(save)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -43,6 +43,8 @@ _DEFAULTS = {
 #: Plans do not hang on the values here, and none is long enough to compile.
 _OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c plan_cache_mode=force_generic_plan -c jit=off"
 _READ_ONLY = " -c default_transaction_read_only=on"
+#: What a server says of a unique constraint, in any language: ``Key (port_id)=(pc-1) ...``.
+_UNIQUE_VALUES = re.compile(r"\)=\((.*)\)")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 #: SQLSTATE classes of what may pass: no connection, no resources, an operator at work, an error of the system.
 _PASSING = ("08", "53", "57", "58")
@@ -103,9 +105,9 @@ class PostgresqlEngine:
         if connection is not None:
             connection.close()
 
-    def texts(self, values: Collection[str]) -> list[str]:
-        """See ``Engine.texts``."""
-        return list(values)
+    def texts(self, values: Collection[str]) -> str:
+        """See ``Engine.texts``: an array's text."""
+        return array_of(values)
 
     def rows(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> list[tuple[Any, ...]]:
         """See ``Engine.rows``."""
@@ -136,9 +138,12 @@ class PostgresqlEngine:
         values = [[each.get(key) for key in statement.names] for each in parameters]
         if not values:
             return
-        with self._lock, self._translated():
-            self.counters.round_trips += 1
-            self._connected().cursor().executemany(statement.text, values)
+        with self._lock:
+            try:
+                self.counters.round_trips += 1
+                self._connected().cursor().executemany(statement.text, values)
+            except psycopg.Error as error:
+                raise self._meant(error)  # noqa: B904
 
     def change(self, name: str, parameters: Mapping[str, Any] = NOTHING) -> int:
         """See ``Engine.change``."""
@@ -207,24 +212,30 @@ class PostgresqlEngine:
 
     def _fetched(self, statement: Statement, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         cursor = self._run(statement, parameters)
-        with self._translated():
+        try:
             return cursor.fetchall()
+        except psycopg.Error as error:
+            raise self._meant(error)  # noqa: B904
 
     def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
-        with self._translated():
+        values = [parameters[name] for name in statement.names]
+        try:
             connection = self._connected()
             self.counters.round_trips += 1
             if self._prepare and statement.text not in self._prepared:
                 self._prepared.add(statement.text)
                 self.counters.round_trips += 1
-            values = [parameters[name] for name in statement.names]
             # The text is ours (sql/*.sql), whatever the type checker cannot see.
             return connection.execute(cast("Any", statement.text), values, prepare=self._prepare)
+        except psycopg.Error as error:
+            raise self._meant(error)  # noqa: B904
 
     def _command(self, text: str) -> None:
-        with self._translated():
+        try:
             self.counters.round_trips += 1
             self._connected().execute(cast("Any", text), prepare=False)
+        except psycopg.Error as error:
+            raise self._meant(error)  # noqa: B904
 
     def _roll_back(self) -> None:
         """Best effort: a transaction whose connection is lost is rolled back by the server."""
@@ -248,18 +259,16 @@ class PostgresqlEngine:
             self._connection = connection
         return connection
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.Error as error:
-            if self._connection is not None and self._connection.closed:
-                self._connection = None
-            meaning = _meaning(error)
-            if meaning is error:
-                raise
+    def _meant(self, error: psycopg.Error) -> Exception:
+        """What to raise for an error of psycopg's, its cause set; a connection that is lost by it is not used again."""
+        if self._connection is not None and self._connection.closed:
+            self._connection = None
+        meaning = _meaning(error)
+        if meaning is not error:
             # libpq's own words may repeat the URL.
-            raise meaning from (error if error.sqlstate else None)
+            meaning.__cause__ = error if error.sqlstate else None
+            meaning.__suppress_context__ = True
+        return meaning
 
 
 class RefusedSaveError(Exception):
@@ -269,6 +278,14 @@ class RefusedSaveError(Exception):
         super().__init__(message)
         self.message = message
         self.state = state
+
+
+class BrokenConstraintError(IntegrityConflictError):
+    """``IntegrityConflictError`` with what the server says of it: ``values`` that were to be unique, "" if unsaid."""
+
+    def __init__(self, message: str, *, values: str) -> None:
+        super().__init__(message)
+        self.values = values
 
 
 class _TryAgainError(StoreUnavailableError):
@@ -289,6 +306,20 @@ def connection_parameters(url: str, *, read_only: bool = False) -> tuple[dict[st
     return {**_DEFAULTS, **options, **given}, "prepare=never" not in settings
 
 
+def array_of(values: Iterable[str | int | None]) -> str:
+    """An array as text (PostgreSQL, "Array Input and Output Syntax"), which psycopg takes far longer to write."""
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: str | int | None) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"') if "\\" in value or '"' in value else value
+    return f'"{escaped}"'
+
+
 @cache
 def _named(name: str) -> Statement:
     return statement_of(queries_of("postgresql")[name])
@@ -305,7 +336,8 @@ def _meaning(error: psycopg.Error) -> Exception:
     if isinstance(error, errors.UndefinedTable):
         return StoreNotMigratedError("the database has no tables of Crossport's: run crossport migrate")
     if isinstance(error, psycopg.IntegrityError):
-        return IntegrityConflictError(f"the store refused a write: {told}")
+        found = _UNIQUE_VALUES.search(error.diag.message_detail or "")
+        return BrokenConstraintError(f"the store refused a write: {told}", values=found[1] if found else "")
     if not state and isinstance(error, psycopg.OperationalError):
         _, _, why = str(error).partition("FATAL:")
         said = f": {' '.join(why.split())}" if why else ""

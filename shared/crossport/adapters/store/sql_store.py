@@ -10,26 +10,23 @@ from types import TracebackType
 from typing import Any, Self
 
 from crossport.adapters.store import observations, recent
-from crossport.adapters.store.administration import Administration
 from crossport.adapters.store.chain import GENESIS, seal_hash
 from crossport.adapters.store.engines import Engine
 from crossport.adapters.store.open_connections import open_page
+from crossport.adapters.store.operations import NetworkReading, OperationsWriting
 from crossport.adapters.store.rows import (
     circuit_of,
-    circuit_run_columns,
     completion_columns,
     contract_of,
-    finding_columns,
     hold_of,
     outbox_columns,
-    run_audit_columns,
     sealed_payload,
     stamp,
     tenant_of,
     time_of,
 )
+from crossport.adapters.store.sweeping import Sweeping
 from crossport.application.ports import (
-    CircuitRun,
     Completion,
     InputRow,
     LeasedRow,
@@ -43,7 +40,6 @@ from crossport.application.ports import (
     Unrouted,
 )
 from crossport.domain.circuit import Circuit
-from crossport.domain.differences import Known
 from crossport.domain.groups import Sibling
 from crossport.domain.orders import Tenant
 
@@ -58,7 +54,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlStore(Administration, ABC):
+class SqlStore(OperationsWriting, NetworkReading, Sweeping, ABC):
     """``Store`` (application.ports) over an engine, with the administrative changes beside it.
 
     One object holds one connection; threads may share it, processes may not. ``now`` is the seam for time; only
@@ -106,16 +102,24 @@ class SqlStore(Administration, ABC):
         """See ``Store.load``: one statement, so all of it is of one moment."""
         texts = self._engine.texts
         rows = self._engine.rows("load", {"routes": texts(routes), "keys": texts(keys), "circuits": texts(circuits)})
-        unrouted = sorted(
-            ((at, key, *json.loads(text)) for what, key, at, _, text in rows if what == "unrouted"),
-        )
+        found: dict[str, Circuit] = {}
+        inbox: dict[str, str] = {}
+        unrouted: list[tuple[str, str, str, str]] = []
+        for what, key, at, _, text in rows:
+            if what == "inbox":
+                inbox[key] = text
+            elif what == "circuit":
+                found[key] = circuit_of(json.loads(text))
+            elif what == "unrouted":
+                route, seen = json.loads(text)
+                unrouted.append((at, key, route, seen))
         return Loaded(
             connections=_connections(rows),
-            inbox={key: text for what, key, _, _, text in rows if what == "inbox"},
-            circuits={key: circuit_of(json.loads(text)) for what, key, _, _, text in rows if what == "circuit"},
+            inbox=inbox,
+            circuits=found,
             unrouted=tuple(
                 Unrouted(key=key, route=route, observation=observations.load(seen), at=time_of(at))
-                for at, key, route, seen in unrouted
+                for at, key, route, seen in sorted(unrouted)
             ),
         )
 
@@ -193,11 +197,6 @@ class SqlStore(Administration, ABC):
         """See ``Store.put_bookmark``."""
         self._engine.change("put_bookmark", {"name": name, "place": place, "at": stamp(at)})
 
-    def known_ports(self, circuit_id: str) -> Iterable[Known]:
-        """See ``Store.known_ports``."""
-        rows = self._engine.rows("known_ports", {"circuit_id": circuit_id})
-        return (Known(port_id, owner, port, vbrs, bool(over)) for port_id, owner, port, vbrs, over in rows)
-
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         """See ``Store.configuration``."""
         row = self._engine.row("get_configuration")
@@ -224,19 +223,6 @@ class SqlStore(Administration, ABC):
         """See ``Store.receipt``."""
         columns = {"key": key, "channel": channel, "recipient": recipient, "at": stamp(at), "reference": reference}
         return self._engine.change("insert_receipt", columns) == 1
-
-    def reconciled(self, run: CircuitRun) -> None:
-        """See ``Store.reconciled``."""
-        found = {finding_columns(each, run.circuit_id, run.at)["key"]: each for each in run.breaches}
-        with self._engine.writing():
-            self._engine.write("put_circuit_run", circuit_run_columns(run))
-            for (key,) in self._engine.rows("open_circuit_findings", {"circuit_id": run.circuit_id}):
-                if key not in found and run.complete:
-                    self._engine.write("clear_finding", {"key": key, "at": stamp(run.at)})
-            for finding in found.values():
-                self._engine.write("insert_finding", finding_columns(finding, run.circuit_id, run.at))
-            if run.differences or run.breaches or not run.complete:
-                self._engine.write("insert_audit", run_audit_columns(run))
 
     def seal(self, *, now: datetime, holder: str, lease_for: timedelta, limit: int) -> int:
         """See ``Store.seal``; the chain is that of ``chain.seal_hash``."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from crossport.adapters.store.engine import BUSY_TIMEOUT, SqliteEngine, Undone
@@ -31,17 +30,22 @@ class SqliteStore(SqlStore):
         outcomes = []
         with self._sqlite.writing():
             for save in saves:
-                with _blamed(save):
+                try:
                     outcomes.append(write_save(self._sqlite, save))
+                except IntegrityConflictError as error:
+                    raise _blamed(save, error) from error
         return outcomes
 
     def _alone(self, save: Save) -> SaveOutcome:
         """One save is the whole transaction: it needs no savepoint."""
         outcome = SaveOutcome.SAVED
-        with _blamed(save), self._sqlite.writing():
-            outcome = write_alone(self._sqlite, save)
-            if outcome is not SaveOutcome.SAVED:
-                raise Undone
+        try:
+            with self._sqlite.writing():
+                outcome = write_alone(self._sqlite, save)
+                if outcome is not SaveOutcome.SAVED:
+                    raise Undone
+        except IntegrityConflictError as error:
+            raise _blamed(save, error) from error
         return outcome
 
     def record(
@@ -52,10 +56,6 @@ class SqliteStore(SqlStore):
             write_inputs(self._sqlite, inputs, outbox, unrouted, self._asked_at(inputs))
 
 
-@contextmanager
-def _blamed(save: Save) -> Iterator[None]:
+def _blamed(save: Save, error: IntegrityConflictError) -> IntegrityConflictError:
     """A broken constraint names the connection whose save broke it."""
-    try:
-        yield
-    except IntegrityConflictError as error:
-        raise IntegrityConflictError(error.message, connection_id=save.connection.connection_id) from error
+    return IntegrityConflictError(error.message, connection_id=save.connection.connection_id)

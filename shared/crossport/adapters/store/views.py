@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -11,8 +11,10 @@ from typing import Any
 
 from crossport.adapters.store import document
 from crossport.adapters.store.engines import open_engine
+from crossport.adapters.store.operations import NetworkReading
 from crossport.adapters.store.portrait import facts, portrait, suspension_of
-from crossport.adapters.store.rows import circuit_of, stamp_or_none
+from crossport.adapters.store.rows import circuit_of, stamp_or_none, tenant_of
+from crossport.domain.orders import Tenant
 from crossport.domain.violations import one_vbr_result
 from crossport.domain.vocabulary import Phase
 
@@ -45,7 +47,7 @@ COOL_DOWN = "cool_down"
 Row = dict[str, Any]
 
 
-class Views:
+class Views(NetworkReading):
     """What stands in a store, without the right to change it.
 
     Raises the same errors as the store, such as StoreNotMigratedError where there are no tables.
@@ -172,10 +174,56 @@ class Views:
             "holds": [_live_vlan(row) for row in self._engine.rows("view_live_vlans", {"circuit_id": circuit_id})],
         }
 
+    def tenant(self, tenant_uid: str) -> Tenant | None:
+        """The tenant as declared, or None."""
+        row = self._engine.row("get_tenant", {"tenant_uid": tenant_uid})
+        return None if row is None else tenant_of(row)
+
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:
         """The configuration in force with its version, or None."""
         row = self._engine.row("get_configuration")
         return None if row is None else (row[0], json.loads(row[1]))
+
+    def standing(self) -> Row:
+        """How everything stands, in numbers: connections by phase, open findings by code, what the outbox has left.
+
+        ``outbox`` has commands (to the cloud), notices and messages, each with due, since (the oldest due row), waits
+        (how many for which reason; a reason's own details are left out) and failed. ``circuits`` are those known, those
+        compared with the cloud, those whose lists broke off, and the oldest comparison. ``configuration`` is the
+        version in force, or None.
+        """
+        runs = self._engine.rows("view_circuit_runs")
+        applied = self._engine.row("get_configuration")
+        return {
+            "connections": dict(self._engine.rows("view_phases")),
+            "findings": dict(sorted(Counter(row["code"] for row in self.findings(limit=EVERYTHING)).items())),
+            "outbox": _backlog(self._engine.rows("view_backlog")),
+            "circuits": {
+                "known": len(self.circuits()),
+                "compared": len(runs),
+                "broken_off": sum(1 for run in runs if not run[3]),
+                "oldest": min((run[2] for run in runs), default=None),
+            },
+            "configuration": None if applied is None else applied[0],
+        }
+
+
+def _backlog(rows: Iterable[tuple[Any, ...]]) -> dict[str, Row]:
+    found: dict[str, Row] = {
+        what: {"due": 0, "since": None, "waits": {}, "failed": 0} for what in ("commands", "notices", "messages")
+    }
+    for what, state, reason, count, since in rows:
+        backlog = found[what]
+        if state == "failed":
+            backlog["failed"] += count
+            continue
+        backlog["due"] += count
+        backlog["since"] = min(filter(None, (backlog["since"], since)))
+        if reason:
+            # Behind it stand the time or the id of one row.
+            short = reason.partition("@")[0]
+            backlog["waits"][short] = backlog["waits"].get(short, 0) + count
+    return found
 
 
 def _named(names: tuple[str, ...], row: tuple[Any, ...], *, parsed: str = "") -> Row:

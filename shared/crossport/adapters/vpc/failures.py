@@ -25,6 +25,8 @@ NO_ANSWER = "NoAnswer"
 NO_CREDENTIALS = "NoCredentials"
 #: The code with which CreateVirtualPhysicalConnection reports a passed dry run (API reference, parameter DryRun).
 DRY_RUN_PASSED = "DRYRUN.SUCCESS"
+#: In every code that means too many calls.
+THROTTLING = "Throttling"
 
 
 #: Codes by which a delete call says that there is nothing left to delete; the second of each is [INF].
@@ -55,7 +57,7 @@ RULES = (
         'partner guide, FAQ: "The specified bandwidth is invalid" means that the permission has expired; code [INF]',
     ),
     # The request was turned away before it was looked at.
-    Rule("*Throttling*", CloudFailure.RETRYABLE, "Terraform provider alicloud, NeedRetry: any code with Throttling"),
+    Rule(f"*{THROTTLING}*", CloudFailure.RETRYABLE, "Terraform provider alicloud, NeedRetry: any code with Throttling"),
     Rule("ServiceUnavailable*", CloudFailure.RETRYABLE, "Terraform provider alicloud, NeedRetry"),
     Rule("TaskConflict", CloudFailure.RETRYABLE, "Terraform provider alicloud, VBR resources: another task runs"),
     Rule("SignatureNonceUsed", CloudFailure.RETRYABLE, "common error codes; the next try has a new nonce"),

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from crossport.adapters.credentials import Credentials
 from crossport.adapters.vpc import answers, sdk, vbr_answers
-from crossport.adapters.vpc.failures import bad_answer, translate
+from crossport.adapters.vpc.failures import THROTTLING, bad_answer, translate
 from crossport.application.errors import CloudCallError
-from crossport.application.ports import Clock, CloudFailure, PortPage, Read, VbrRead
+from crossport.application.ports import Calls, Clock, CloudFailure, PortPage, Read, VbrRead
+from crossport.application.quota import QUOTA_EXHAUSTED
 from crossport.domain.observation import VbrObservation
 from crossport.domain.rights import partner_may_call
 from crossport.domain.vocabulary import Acceptance
@@ -38,7 +39,8 @@ class VpcReads:
 
     ``credentials`` gives the credentials of an account id and is asked in every call. ``endpoint`` is ``host:port``;
     None or "" means the SDK's own endpoint of each region. Time-outs are in milliseconds. Reads that fail in a
-    RETRYABLE way are tried ``read_attempts`` times in all, at most about half a second apart.
+    RETRYABLE way are tried ``read_attempts`` times in all, at most about half a second apart. ``calls`` is asked before
+    each read, and told of every Throttling answer; writes are few and each has a quota of its own.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class VpcReads:
         credentials: Callable[[str], Credentials],
         endpoint: str | None,
         clock: Clock,
+        calls: Calls | None = None,
         connect_timeout_ms: int = 3_000,
         read_timeout_ms: int = 10_000,
         read_attempts: int = 2,
@@ -54,6 +57,7 @@ class VpcReads:
         self._credentials = credentials
         self._endpoint = endpoint or None
         self._clock = clock
+        self._calls = calls
         self._connect_timeout_ms = connect_timeout_ms
         self._read_timeout_ms = read_timeout_ms
         self._read_attempts = read_attempts
@@ -217,12 +221,16 @@ class VpcReads:
         if not partner_may_call(_documented(action)):
             raise ValueError(f"{_documented(action)} is the tenant's to call, never the partner's (rule 12)")
         client = self._client(place)
+        if self._calls is not None and not write:
+            self._calls.take(place.account_id, place.region, _documented(action))
         failed: CloudCallError | None = None
         try:
             response = sdk.call(client, action, parameters)
         except sdk.sdk_errors() as error:
             failed = translate(error, _documented(action), write=write, hidden=hidden)
         if failed is not None:
+            if self._calls is not None and THROTTLING in failed.cloud_code:
+                self._calls.throttled(place.account_id, place.region, _documented(action))
             # Raised here and not above, so that no traceback carries the SDK's error with the signed request in it.
             raise failed
         return answers.answered_at(response.headers, self._clock.now), response.body
@@ -257,4 +265,9 @@ def _documented(action: str) -> str:
 
 
 def _is_retryable(error: Exception) -> bool:
-    return isinstance(error, CloudCallError) and error.failure is CloudFailure.RETRYABLE
+    # A call that the quota did not grant has been waited for already.
+    return (
+        isinstance(error, CloudCallError)
+        and error.failure is CloudFailure.RETRYABLE
+        and error.cloud_code != QUOTA_EXHAUSTED
+    )

@@ -2,6 +2,7 @@
 
 from crossport.application.ports.cloud import (
     Answer,
+    Calls,
     Cloud,
     CloudFailure,
     CreatePort,
@@ -13,6 +14,9 @@ from crossport.application.ports.messages import (
     Message,
     Queue,
     Sender,
+)
+from crossport.application.ports.operations import (
+    Operations,
 )
 from crossport.application.ports.rows import (
     CircuitRun,
@@ -41,6 +45,7 @@ from crossport.application.ports.store import (
 
 __all__ = [
     "Answer",
+    "Calls",
     "CircuitRun",
     "Clock",
     "Cloud",
@@ -53,6 +58,7 @@ __all__ = [
     "Loaded",
     "Message",
     "OpenConnection",
+    "Operations",
     "OrderContext",
     "OutboxRow",
     "OutboxState",

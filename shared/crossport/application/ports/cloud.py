@@ -84,6 +84,18 @@ class CloudFailure(StrEnum):
     PRIVILEGE = "privilege"
 
 
+class Calls(Protocol):
+    """The cloud's quota of calls by account, region and API (the operation's documented name), shared by everybody."""
+
+    def take(self, account_id: str, region: str, api: str) -> None:
+        """Take one call. Raises ``CloudCallError`` when none is left: nothing was sent."""
+        ...
+
+    def throttled(self, account_id: str, region: str, api: str) -> None:
+        """The cloud has refused a call for too many of them."""
+        ...
+
+
 class Cloud(Protocol):
     """The VPC API, as far as the partner's side needs it. Methods raise ``CloudCallError``."""
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from crossport.application.ports.operations import Operations
 from crossport.application.ports.rows import (
     CircuitRun,
     Completion,
@@ -23,9 +24,10 @@ from crossport.application.ports.rows import (
 from crossport.domain.circuit import Circuit
 from crossport.domain.differences import Known
 from crossport.domain.orders import Tenant
+from crossport.domain.quota import CallQuota
 
 
-class Store(Protocol):
+class Store(Operations, Protocol):
     """Crossport's memory. One contract suite runs on every implementation (tests/contract)."""
 
     def load(
@@ -94,6 +96,18 @@ class Store(Protocol):
     def reconciled(self, run: CircuitRun) -> None:
         """Keep what a reconciliation has found: the circuit's latest run, its findings, and, unless it found nothing,
         a line of the audit trail."""
+        ...
+
+    def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:
+        """Take one call from the budget that everybody shares; False when it is used up. One statement.
+
+        No schedule of takers gets more than ``quota.calls`` in any ``quota.period``. A budget dated further ahead than
+        that was written by a clock that was wrong, and counts as full.
+        """
+        ...
+
+    def hold_calls(self, *, account_id: str, region: str, api: str, until: datetime) -> None:
+        """Empty the budget; it refills from ``until`` on, or from a later time that was named before."""
         ...
 
     def seal(self, *, now: datetime, holder: str, lease_for: timedelta, limit: int) -> int:

@@ -15,6 +15,9 @@ from crossport.domain.policy import Policy
 from crossport.domain.vocabulary import Flow, MilestoneName, OrderMode, Origin, Presence, RequestKind
 
 _CHANGES = frozenset({RequestKind.CHANGE_SPEC, RequestKind.CHANGE_VLAN})
+#: What gates the push, made once: every decision asks.
+_WITHOUT_UID = {name: frozenset({name}) for name in MilestoneName}
+_WITH_UID = {name: frozenset({name, MilestoneName.UID_CONFIRMED}) for name in MilestoneName}
 
 
 def commands_of(connection: Connection, policy: Policy) -> Iterator[Command]:
@@ -95,7 +98,7 @@ def _missed(connection: Connection) -> bool:
 
 def gates(policy: Policy) -> frozenset[MilestoneName]:
     """The milestones that must be reached before the create call may be intended (rulings 5 and 11)."""
-    return frozenset({policy.push_after, *([MilestoneName.UID_CONFIRMED] if policy.confirm_uid else [])})
+    return _WITH_UID[policy.push_after] if policy.confirm_uid else _WITHOUT_UID[policy.push_after]
 
 
 def ready_to_push(connection: Connection, policy: Policy) -> bool:

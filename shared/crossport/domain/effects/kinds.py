@@ -50,4 +50,4 @@ Effect = Notice | Command | Reply
 
 def key_of(connection: Connection, *parts: str) -> str:
     """An effect's key: the connection, the kind, and what tells it from others of its kind."""
-    return ":".join(filter(None, (connection.connection_id, *parts)))
+    return ":".join([connection.connection_id, *filter(None, parts)])

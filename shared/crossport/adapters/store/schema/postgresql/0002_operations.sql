@@ -18,3 +18,10 @@ CREATE TABLE bookmark (
 
 CREATE INDEX connection_open ON connection (id)
     WHERE phase NOT IN ('rejected', 'failed', 'withdrawn', 'declined', 'released');
+
+CREATE TABLE pause (
+    account_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    since      TEXT COLLATE "C" NOT NULL,
+    actor      TEXT COLLATE "C" NOT NULL,
+    reason     TEXT COLLATE "C" NOT NULL
+);

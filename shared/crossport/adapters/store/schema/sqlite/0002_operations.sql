@@ -22,3 +22,11 @@ CREATE TABLE bookmark (
 -- Connections that have not ended, in the order of that walk.
 CREATE INDEX connection_open ON connection (id)
     WHERE phase NOT IN ('rejected', 'failed', 'withdrawn', 'declined', 'released');
+
+-- Where a person has stopped our commands to the cloud: in one account, or in all of them ('').
+CREATE TABLE pause (
+    account_id TEXT NOT NULL PRIMARY KEY,
+    since      TEXT NOT NULL,
+    actor      TEXT NOT NULL,
+    reason     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -4,7 +4,9 @@
 --
 -- The row comes first. When its swap is lost, u is empty and nothing is written; an inbox row that outlived a lost race
 -- would make its event look like a duplicate. Never put the inbox before u, and never guard it with EXISTS instead.
--- Lists arrive as JSON; ``owner`` is the connection that a row belongs to, ``ord`` its place in the list.
+-- Lists arrive as an array a column (a server needs twice as long for JSON); ``owner`` is the connection that a row
+-- belongs to, ``ord`` its place in the list. Of what most saves have one of at most there is a second part
+-- (``one_...``), whose columns are plain parameters.
 
 -- name: lock_circuit
 -- The circuit before the connection: whoever orders on one circuit queues here.
@@ -63,11 +65,18 @@ locked AS MATERIALIZED (
 ),
 wanted AS MATERIALIZED (
     SELECT *
-    FROM json_to_recordset(CAST(:wanted AS JSON)) AS listed (
-        id TEXT, version INTEGER, account_id TEXT, region TEXT, circuit_id TEXT, tenant_uid TEXT, port_id TEXT,
-        accepted_vbr_id TEXT, vlan_id INTEGER, spec TEXT, order_mode TEXT, flow TEXT, origin TEXT, group_id TEXT,
-        phase TEXT, violations TEXT, port_glance TEXT, vbrs_glance TEXT, port_over INTEGER, document TEXT,
-        created_at TEXT, at TEXT
+    FROM unnest(
+        CAST(:wanted_id AS TEXT[]), CAST(:wanted_version AS INTEGER[]), CAST(:wanted_account_id AS TEXT[]),
+        CAST(:wanted_region AS TEXT[]), CAST(:wanted_circuit_id AS TEXT[]), CAST(:wanted_tenant_uid AS TEXT[]),
+        CAST(:wanted_port_id AS TEXT[]), CAST(:wanted_accepted_vbr_id AS TEXT[]), CAST(:wanted_vlan_id AS INTEGER[]),
+        CAST(:wanted_spec AS TEXT[]), CAST(:wanted_order_mode AS TEXT[]), CAST(:wanted_flow AS TEXT[]),
+        CAST(:wanted_origin AS TEXT[]), CAST(:wanted_group_id AS TEXT[]), CAST(:wanted_phase AS TEXT[]),
+        CAST(:wanted_violations AS TEXT[]), CAST(:wanted_port_glance AS TEXT[]), CAST(:wanted_vbrs_glance AS TEXT[]),
+        CAST(:wanted_port_over AS INTEGER[]), CAST(:wanted_document AS TEXT[]), CAST(:wanted_created_at AS TEXT[]),
+        CAST(:wanted_at AS TEXT[])
+    ) AS listed (
+        id, version, account_id, region, circuit_id, tenant_uid, port_id, accepted_vbr_id, vlan_id, spec, order_mode,
+        flow, origin, group_id, phase, violations, port_glance, vbrs_glance, port_over, document, created_at, at
     )
 ),
 updated AS (
@@ -127,9 +136,11 @@ finished AS (
     UPDATE outbox
     SET state = ended.state, reason = ended.reason, not_before = ended.not_before, lease = NULL, leased_until = NULL,
         finished_at = ended.finished_at
-    FROM json_to_recordset(CAST(:completions AS JSON)) AS ended (
-        owner TEXT, key TEXT, lease TEXT, state TEXT, reason TEXT, not_before TEXT, finished_at TEXT
-    )
+    FROM unnest(
+        CAST(:completions_owner AS TEXT[]), CAST(:completions_key AS TEXT[]), CAST(:completions_lease AS TEXT[]),
+        CAST(:completions_state AS TEXT[]), CAST(:completions_reason AS TEXT[]),
+        CAST(:completions_not_before AS TEXT[]), CAST(:completions_finished_at AS TEXT[])
+    ) AS ended (owner, key, lease, state, reason, not_before, finished_at)
     JOIN u ON u.id = ended.owner
     WHERE outbox.key = ended.key AND outbox.lease = ended.lease AND outbox.state = 'due'
     RETURNING ended.owner
@@ -138,19 +149,58 @@ finished AS (
 -- name: completion_check
 (
     (SELECT count(*) FROM finished) = (
-        SELECT count(*) FROM json_to_recordset(CAST(:completions AS JSON)) AS ended (owner TEXT)
+        SELECT count(*) FROM unnest(CAST(:completions_owner AS TEXT[])) AS ended (owner)
         JOIN u AS won ON won.id = ended.owner
     )
     OR refuse_save('CP001', 'the lease is lost')
 )
 
+-- name: one_completion
+finished AS (
+    UPDATE outbox
+    SET state = :completions_state, reason = :completions_reason, not_before = :completions_not_before, lease = NULL,
+        leased_until = NULL, finished_at = :completions_finished_at
+    FROM u
+    WHERE outbox.key = :completions_key AND outbox.lease = :completions_lease AND outbox.state = 'due'
+    RETURNING 1
+)
+
+-- name: one_completion_check
+((SELECT count(*) FROM finished) = (SELECT count(*) FROM u) OR refuse_save('CP001', 'the lease is lost'))
+
+-- name: one_input
+claimed AS (
+    INSERT INTO inbox (key, digest, verdict, connection_id, received_at)
+    SELECT :inputs_key, :inputs_digest, :inputs_verdict, :inputs_connection_id, :inputs_at FROM u
+    ON CONFLICT (key) DO NOTHING
+    RETURNING key
+),
+audited AS (
+    INSERT INTO audit (
+        at, kind, function, event_key, digest, verdict, reason, pending, account_id, connection_id, name, actor,
+        details
+    )
+    SELECT :inputs_at, :inputs_kind, :inputs_function, :inputs_key, :inputs_digest, :inputs_verdict, :inputs_reason,
+        :inputs_pending, :inputs_account_id, :inputs_connection_id, :inputs_name, :inputs_actor, :inputs_details
+    FROM u
+)
+
+-- name: one_input_check
+((SELECT count(*) FROM claimed) = (SELECT count(*) FROM u) OR refuse_save('CP002', 'an inbox key is there already'))
+
 -- name: inputs
 input AS (
     SELECT listed.*
-    FROM json_to_recordset(CAST(:inputs AS JSON)) AS listed (
-        owner TEXT, ord INTEGER, claims BOOLEAN, shown BOOLEAN, at TEXT, kind TEXT, function TEXT, key TEXT,
-        digest TEXT, verdict TEXT, reason TEXT, pending TEXT, account_id TEXT, connection_id TEXT, name TEXT,
-        actor TEXT, details TEXT
+    FROM unnest(
+        CAST(:inputs_owner AS TEXT[]), CAST(:inputs_claims AS BOOLEAN[]), CAST(:inputs_shown AS BOOLEAN[]),
+        CAST(:inputs_at AS TEXT[]), CAST(:inputs_kind AS TEXT[]), CAST(:inputs_function AS TEXT[]),
+        CAST(:inputs_key AS TEXT[]), CAST(:inputs_digest AS TEXT[]), CAST(:inputs_verdict AS TEXT[]),
+        CAST(:inputs_reason AS TEXT[]), CAST(:inputs_pending AS TEXT[]), CAST(:inputs_account_id AS TEXT[]),
+        CAST(:inputs_connection_id AS TEXT[]), CAST(:inputs_name AS TEXT[]), CAST(:inputs_actor AS TEXT[]),
+        CAST(:inputs_details AS TEXT[])
+    ) WITH ORDINALITY AS listed (
+        owner, claims, shown, at, kind, function, key, digest, verdict, reason, pending, account_id, connection_id,
+        name, actor, details, ord
     )
     JOIN u ON u.id = listed.owner
 ),
@@ -180,9 +230,10 @@ audited AS (
 -- name: release
 given_back AS (
     SELECT listed.*
-    FROM json_to_recordset(CAST(:releases AS JSON)) AS listed (
-        owner TEXT, circuit_id TEXT, vlan_id INTEGER, connection_id TEXT, at TEXT
-    )
+    FROM unnest(
+        CAST(:releases_owner AS TEXT[]), CAST(:releases_circuit_id AS TEXT[]), CAST(:releases_vlan_id AS INTEGER[]),
+        CAST(:releases_connection_id AS TEXT[]), CAST(:releases_at AS TEXT[])
+    ) AS listed (owner, circuit_id, vlan_id, connection_id, at)
     JOIN u ON u.id = listed.owner
 ),
 released AS (
@@ -206,9 +257,10 @@ released AS (
 taken AS (
     INSERT INTO vlan_hold (circuit_id, vlan_id, mbps, connection_id, held_at)
     SELECT listed.circuit_id, listed.vlan_id, listed.mbps, listed.connection_id, listed.at
-    FROM json_to_recordset(CAST(:holds AS JSON)) AS listed (
-        owner TEXT, circuit_id TEXT, vlan_id INTEGER, mbps INTEGER, connection_id TEXT, at TEXT
-    )
+    FROM unnest(
+        CAST(:holds_owner AS TEXT[]), CAST(:holds_circuit_id AS TEXT[]), CAST(:holds_vlan_id AS INTEGER[]),
+        CAST(:holds_mbps AS INTEGER[]), CAST(:holds_connection_id AS TEXT[]), CAST(:holds_at AS TEXT[])
+    ) AS listed (owner, circuit_id, vlan_id, mbps, connection_id, at)
     JOIN u ON u.id = listed.owner
 
 -- name: hold_after_release
@@ -227,10 +279,16 @@ written AS (
     SELECT listed.key, listed.fact, listed.revision, listed.digest, listed.connection_id, listed.account_id,
         listed.kind, listed.purpose, listed.biller, listed.payer, listed.amount, listed.currency, listed.period_start,
         listed.period_end, listed.record, listed.reverses, listed.at
-    FROM json_to_recordset(CAST(:records AS JSON)) AS listed (
-        owner TEXT, ord INTEGER, key TEXT, fact TEXT, revision INTEGER, digest TEXT, connection_id TEXT,
-        account_id TEXT, kind TEXT, purpose TEXT, biller TEXT, payer TEXT, amount TEXT, currency TEXT,
-        period_start TEXT, period_end TEXT, record TEXT, reverses TEXT, at TEXT
+    FROM unnest(
+        CAST(:records_owner AS TEXT[]), CAST(:records_key AS TEXT[]), CAST(:records_fact AS TEXT[]),
+        CAST(:records_revision AS INTEGER[]), CAST(:records_digest AS TEXT[]), CAST(:records_connection_id AS TEXT[]),
+        CAST(:records_account_id AS TEXT[]), CAST(:records_kind AS TEXT[]), CAST(:records_purpose AS TEXT[]),
+        CAST(:records_biller AS TEXT[]), CAST(:records_payer AS TEXT[]), CAST(:records_amount AS TEXT[]),
+        CAST(:records_currency AS TEXT[]), CAST(:records_period_start AS TEXT[]), CAST(:records_period_end AS TEXT[]),
+        CAST(:records_record AS TEXT[]), CAST(:records_reverses AS TEXT[]), CAST(:records_at AS TEXT[])
+    ) WITH ORDINALITY AS listed (
+        owner, key, fact, revision, digest, connection_id, account_id, kind, purpose, biller, payer, amount, currency,
+        period_start, period_end, record, reverses, at, ord
     )
     JOIN u ON u.id = listed.owner
     ORDER BY listed.ord
@@ -240,10 +298,11 @@ written AS (
 enqueued AS (
     INSERT INTO outbox (key, kind, target, payload, connection_id, not_before, created_at)
     SELECT listed.key, listed.kind, listed.target, listed.payload, listed.connection_id, listed.not_before, listed.at
-    FROM json_to_recordset(CAST(:outbox AS JSON)) AS listed (
-        owner TEXT, ord INTEGER, key TEXT, kind TEXT, target TEXT, payload TEXT, connection_id TEXT, not_before TEXT,
-        at TEXT
-    )
+    FROM unnest(
+        CAST(:outbox_owner AS TEXT[]), CAST(:outbox_key AS TEXT[]), CAST(:outbox_kind AS TEXT[]),
+        CAST(:outbox_target AS TEXT[]), CAST(:outbox_payload AS TEXT[]), CAST(:outbox_connection_id AS TEXT[]),
+        CAST(:outbox_not_before AS TEXT[]), CAST(:outbox_at AS TEXT[])
+    ) WITH ORDINALITY AS listed (owner, key, kind, target, payload, connection_id, not_before, at, ord)
     JOIN u ON u.id = listed.owner
     ORDER BY listed.ord
     ON CONFLICT (key) DO NOTHING
@@ -253,7 +312,9 @@ enqueued AS (
 settled AS (
     UPDATE finding
     SET cleared_at = listed.at
-    FROM json_to_recordset(CAST(:cleared AS JSON)) AS listed (owner TEXT, key TEXT, at TEXT)
+    FROM unnest(
+        CAST(:cleared_owner AS TEXT[]), CAST(:cleared_key AS TEXT[]), CAST(:cleared_at AS TEXT[])
+    ) AS listed (owner, key, at)
     JOIN u ON u.id = listed.owner
     WHERE finding.key = listed.key AND finding.cleared_at IS NULL
 )
@@ -263,7 +324,9 @@ settled AS (
 woken AS (
     UPDATE outbox
     SET not_before = listed.at
-    FROM json_to_recordset(CAST(:wakes AS JSON)) AS listed (owner TEXT, own TEXT, at TEXT)
+    FROM unnest(
+        CAST(:wakes_owner AS TEXT[]), CAST(:wakes_own AS TEXT[]), CAST(:wakes_at AS TEXT[])
+    ) AS listed (owner, own, at)
     JOIN u ON u.id = listed.owner
     WHERE outbox.connection_id = listed.owner
         AND outbox.state = 'due'
@@ -272,13 +335,27 @@ woken AS (
         AND (left(outbox.reason, 8) = 'waiting:' OR left(outbox.reason, 10) = 'too_early:')
 )
 
+-- name: one_wake
+woken AS (
+    UPDATE outbox
+    SET not_before = :wakes_at
+    FROM u
+    WHERE outbox.connection_id = u.id
+        AND outbox.state = 'due'
+        AND outbox.key <> :wakes_own
+        AND outbox.not_before > :wakes_at
+        AND (left(outbox.reason, 8) = 'waiting:' OR left(outbox.reason, 10) = 'too_early:')
+)
+
 -- name: findings
 found AS (
     INSERT INTO finding (key, connection_id, code, subject, details, at)
     SELECT listed.key, listed.connection_id, listed.code, listed.subject, listed.details, listed.at
-    FROM json_to_recordset(CAST(:findings AS JSON)) AS listed (
-        owner TEXT, key TEXT, connection_id TEXT, code TEXT, subject TEXT, details TEXT, at TEXT
-    )
+    FROM unnest(
+        CAST(:findings_owner AS TEXT[]), CAST(:findings_key AS TEXT[]), CAST(:findings_connection_id AS TEXT[]),
+        CAST(:findings_code AS TEXT[]), CAST(:findings_subject AS TEXT[]), CAST(:findings_details AS TEXT[]),
+        CAST(:findings_at AS TEXT[])
+    ) AS listed (owner, key, connection_id, code, subject, details, at)
     JOIN u ON u.id = listed.owner
     ORDER BY listed.key
     ON CONFLICT (key) DO UPDATE SET details = excluded.details, at = excluded.at, cleared_at = NULL
@@ -289,16 +366,23 @@ found AS (
 routed AS (
     INSERT INTO route (route, connection_id)
     SELECT listed.route, listed.owner
-    FROM json_to_recordset(CAST(:routes AS JSON)) AS listed (owner TEXT, route TEXT)
+    FROM unnest(CAST(:routes_owner AS TEXT[]), CAST(:routes_route AS TEXT[])) AS listed (owner, route)
     JOIN u ON u.id = listed.owner
     ORDER BY listed.route
+    ON CONFLICT (route) DO NOTHING
+)
+
+-- name: one_route
+routed AS (
+    INSERT INTO route (route, connection_id)
+    SELECT :routes_route, id FROM u
     ON CONFLICT (route) DO NOTHING
 )
 
 -- name: folded
 forgotten AS (
     DELETE FROM unrouted
-    USING json_to_recordset(CAST(:folded AS JSON)) AS listed (owner TEXT, key TEXT)
+    USING unnest(CAST(:folded_owner AS TEXT[]), CAST(:folded_key AS TEXT[])) AS listed (owner, key)
     JOIN u ON u.id = listed.owner
     WHERE unrouted.key = listed.key
 )
@@ -311,10 +395,16 @@ u AS (SELECT CAST('' AS TEXT) AS id)
 -- Nothing hangs on a connection's row here, so each input stands for itself: a claimed key's second writes nothing.
 input AS (
     SELECT *
-    FROM json_to_recordset(CAST(:inputs AS JSON)) AS listed (
-        owner TEXT, ord INTEGER, claims BOOLEAN, shown BOOLEAN, at TEXT, kind TEXT, function TEXT, key TEXT,
-        digest TEXT, verdict TEXT, reason TEXT, pending TEXT, account_id TEXT, connection_id TEXT, name TEXT,
-        actor TEXT, details TEXT
+    FROM unnest(
+        CAST(:inputs_owner AS TEXT[]), CAST(:inputs_claims AS BOOLEAN[]), CAST(:inputs_shown AS BOOLEAN[]),
+        CAST(:inputs_at AS TEXT[]), CAST(:inputs_kind AS TEXT[]), CAST(:inputs_function AS TEXT[]),
+        CAST(:inputs_key AS TEXT[]), CAST(:inputs_digest AS TEXT[]), CAST(:inputs_verdict AS TEXT[]),
+        CAST(:inputs_reason AS TEXT[]), CAST(:inputs_pending AS TEXT[]), CAST(:inputs_account_id AS TEXT[]),
+        CAST(:inputs_connection_id AS TEXT[]), CAST(:inputs_name AS TEXT[]), CAST(:inputs_actor AS TEXT[]),
+        CAST(:inputs_details AS TEXT[])
+    ) WITH ORDINALITY AS listed (
+        owner, claims, shown, at, kind, function, key, digest, verdict, reason, pending, account_id, connection_id,
+        name, actor, details, ord
     )
 ),
 claimed AS (
@@ -338,7 +428,10 @@ audited AS (
 waiting AS (
     INSERT INTO unrouted (key, route, observation, at)
     SELECT key, route, observation, at
-    FROM json_to_recordset(CAST(:unrouted AS JSON)) AS listed (key TEXT, route TEXT, observation TEXT, at TEXT)
+    FROM unnest(
+        CAST(:unrouted_key AS TEXT[]), CAST(:unrouted_route AS TEXT[]), CAST(:unrouted_observation AS TEXT[]),
+        CAST(:unrouted_at AS TEXT[])
+    ) AS listed (key, route, observation, at)
     ORDER BY key
     ON CONFLICT (key) DO NOTHING
 )
