@@ -284,7 +284,7 @@ def _arrears(connection: Connection, port: PortFacts, policy: Policy) -> Iterato
 
 def _delivery_is_late(connection: Connection, calendar: Calendar) -> Iterator[Series]:
     delivery = delivery_of(connection, calendar.access_point)
-    if delivery is None or delivery.ended is not None:
+    if delivery is None or delivery.ended is not None or connection.withdrawn_at is not None:
         return
     waiting = delivery.waiting_for()
     due = delivery.due.date()

@@ -347,7 +347,7 @@ RULES: tuple[Rule, ...] = (
         checks=(port_gone, vbr_gone),
         codes=("lost_in_arrears",),
         switch="consistency_window",
-        missing="the sweep over all ports and VBRs and the notices of expiry come with reconciliation (issue 5)",
+        missing="the sweep over all ports and VBRs comes with reconciliation (issue 5)",
     ),
 )
 
