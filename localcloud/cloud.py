@@ -15,13 +15,12 @@ from starlette.types import Receive, Scope, Send
 from localcloud.accounts import AccessKey, Directory
 from localcloud.clock import Clock
 from localcloud.eventbridge.buses import Buses
-from localcloud.eventbridge.patterns import Pattern
-from localcloud.eventbridge.rules import FUNCTION, QUEUE, Rule, Target, deliver_to_queue
+from localcloud.eventbridge.rules import FUNCTION, QUEUE, deliver_to_queue
 from localcloud.eventbridge.wire import EventBridgeApplication
 from localcloud.fc.instance import Identity
 from localcloud.fc.runtime import Functions
 from localcloud.fc.template import EventTrigger, FunctionDefinition, QueueTrigger, read_template
-from localcloud.fc.triggers import Triggers, rules_on
+from localcloud.fc.triggers import Triggers, rule_of, rules_on
 from localcloud.fc.wire import application as function_compute
 from localcloud.journal import Journal
 from localcloud.listener import Listener
@@ -34,7 +33,7 @@ from localcloud.vpc import Ids, Vpc
 from localcloud.world import TENANT_BUS, World
 
 #: Queues that Crossport uses without a trigger of its own.
-_PLAIN_QUEUES = ("billing-records", "dead-letters", "order-replies")
+_PLAIN_QUEUES = ("billing-records", "order-replies")
 #: How often ``settle`` looks again, in seconds of real time.
 _LOOK = 0.01
 
@@ -257,10 +256,7 @@ class LocalCloud:
         for definition in definitions:
             for trigger in definition.triggers:
                 if isinstance(trigger, EventTrigger):
-                    target = Target(target_id="fc", type=FUNCTION, name=definition.name)
-                    rule = Rule(
-                        name=f"{definition.name}-forwarded", pattern=Pattern(trigger.pattern), targets=(target,)
-                    )
+                    rule = rule_of(trigger, f"{definition.name}-forwarded", definition.name)
                     self.buses.create_rule(account_id, region, TENANT_BUS, rule)
 
     def _restless(self) -> list[str]:

@@ -52,6 +52,8 @@ class Listener:
             log_config=None,
             access_log=False,
             lifespan="off",
+            # Not left to be found out: a bound method is taken for an application of another kind.
+            interface="asgi3",
             timeout_graceful_shutdown=1,
             date_header=False,
         )

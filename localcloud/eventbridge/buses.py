@@ -22,7 +22,7 @@ from localcloud.eventbridge.errors import (
     InvalidArgument,
 )
 from localcloud.eventbridge.faults import Faults, Landing
-from localcloud.eventbridge.rules import BUS, DEFAULT_BUS, TARGET_TYPES, Delivery, Rule, Target
+from localcloud.eventbridge.rules import BUS, DEFAULT_BUS, QUEUE, TARGET_TYPES, Delivery, Rule, Target
 from localcloud.journal import Journal
 
 RETRY_AFTER_SECONDS = (1.0, 2.0, 4.0)
@@ -229,7 +229,23 @@ class Buses:
             if wait is None:
                 break
             await self._sleep(wait)
-        self._write(f"{landing.event_name} dropped after its retries", landing, rule=rule.name, target=target.name)
+        await self._give_up(landing, rule, target)
+
+    async def _give_up(self, landing: Landing, rule: Rule, target: Target) -> None:
+        """After the retries: to the target's dead-letter queue, as the event is; the form is undocumented [INF]."""
+        where = {"rule": rule.name, "target": target.name}
+        if not target.dead_letter_queue:
+            self._write(f"{landing.event_name} dropped after its retries", landing, **where)
+            return
+        queue = Target(
+            target_id="dead-letters", type=QUEUE, name=target.dead_letter_queue, account_id=landing.account_id
+        )
+        try:
+            await self._hand_over(queue, copy.deepcopy(landing.event))
+        except Exception as problem:  # noqa: BLE001 - whatever the queue does, the bus goes on
+            self._write(f"dead letter lost: {type(problem).__name__}: {problem}", landing, **where)
+        else:
+            self._write(f"{landing.event_name} moved to {target.dead_letter_queue}", landing, **where)
 
     async def _hand_over(self, target: Target, event: dict[str, Any]) -> None:
         delivery = self._deliver.get(target.type)

@@ -24,7 +24,8 @@ class Target:
 
     ``type`` is one of TARGET_TYPES and ``name`` that of the function, the queue or the bus. ``account_id`` and
     ``region`` are those of the destination; empty means those of the rule, and the bus fills them in.
-    ``base64_body`` is the parameter IsBase64Encode of a queue.
+    ``base64_body`` is the parameter IsBase64Encode of a queue. ``dead_letter_queue`` is a queue of the rule's account
+    for what could not be delivered; "" drops it.
     """
 
     target_id: str
@@ -33,6 +34,7 @@ class Target:
     account_id: str = ""
     region: str = ""
     base64_body: bool = False
+    dead_letter_queue: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -181,4 +181,15 @@ def _target(source: dict[str, Any]) -> Target:
         account_id=constants.get("AccountId", account_id),
         region=constants.get("RegionId", region),
         base64_body=constants.get("IsBase64Encode", "false").lower() == "true",
+        dead_letter_queue=_dead_letter_queue(source.get("DeadLetterQueue")),
     )
+
+
+def _dead_letter_queue(source: Any) -> str:
+    """The queue of ``{"Arn": "acs:mns:<region>:<account>:/queues/<queue>"}``; "" without one."""
+    if source is None:
+        return ""
+    arn = source.get("Arn") if isinstance(source, dict) else None
+    if not isinstance(arn, str) or not arn.startswith("acs:mns:"):
+        raise InvalidArgument("The local cloud plays dead-letter queues of MNS only.")
+    return arn.rsplit("/", 1)[-1]

@@ -77,12 +77,16 @@ class QueueTrigger:
 
 @dataclass(frozen=True, kw_only=True)
 class EventTrigger:
-    """Takes the events of the default bus that match ``pattern``, one object each."""
+    """Takes the events of the default bus that match ``pattern``, one object each.
+
+    What cannot be delivered goes to ``dead_letter_queue``, or nowhere without one.
+    """
 
     name: str
     pattern: Mapping[str, Any]
     asynchronous: bool
     enabled: bool
+    dead_letter_queue: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,15 +320,16 @@ def _trigger(trigger: schema.TimerTrigger | schema.HttpTrigger | schema.EventBri
         return HttpTrigger(name=name, methods=tuple(http.methods), anonymous=http.auth_type == "anonymous")
     config = trigger.trigger_config
     queue = config.event_source_config.event_source_parameters.source_mns_parameters
+    options = config.run_options
+    dead_letters = None if options.dead_letter_queue is None else options.dead_letter_queue.arn.rsplit("/", 1)[1]
     if queue is None:
         return EventTrigger(
             name=name,
             pattern=json.loads(config.event_rule_filter_pattern),
             asynchronous=config.async_invocation_type,
             enabled=config.trigger_enable,
+            dead_letter_queue=dead_letters,
         )
-    options = config.run_options
-    dead_letters = options.dead_letter_queue
     return QueueTrigger(
         name=name,
         queue=queue.queue_name,
@@ -336,6 +341,6 @@ def _trigger(trigger: schema.TimerTrigger | schema.HttpTrigger | schema.EventBri
         batch_seconds=options.batch_window.time_based_window,
         exponential=options.retry_strategy.push_retry_strategy == "EXPONENTIAL_DECAY_RETRY",
         tolerant=options.errors_tolerance == "ALL",
-        dead_letter_queue=None if dead_letters is None else dead_letters.arn.rsplit("/", 1)[1],
+        dead_letter_queue=dead_letters,
         enabled=config.trigger_enable,
     )

@@ -18,20 +18,23 @@ from localcloud.fc.template import EventTrigger, QueueTrigger
 from localcloud.fc.timers import Firing, TimerLoop, Timers
 from localcloud.journal import Journal
 
-CreateRule = Callable[[str, str, str, str, Mapping[str, Any], str], None]
-"""``create_rule(account_id, region, bus_name, rule_name, pattern, function_name)``."""
+CreateRule = Callable[[str, str, str, EventTrigger, str], None]
+"""``create_rule(account_id, region, rule_name, trigger, function_name)``: a rule on the default bus."""
 
 
 def rules_on(buses: Buses) -> CreateRule:
-    """A CreateRule that puts the rule on a bus of ``buses``, with the function as its only target."""
+    """A CreateRule that puts the rule on ``buses``, with the function as its only target."""
 
-    def create_rule(
-        account_id: str, region: str, bus: str, name: str, pattern: Mapping[str, Any], function: str
-    ) -> None:
-        target = Target(target_id="fc", type=FUNCTION, name=function)
-        buses.create_rule(account_id, region, bus, Rule(name=name, pattern=Pattern(pattern), targets=(target,)))
+    def create_rule(account_id: str, region: str, name: str, trigger: EventTrigger, function: str) -> None:
+        buses.create_rule(account_id, region, DEFAULT_BUS, rule_of(trigger, name, function))
 
     return create_rule
+
+
+def rule_of(trigger: EventTrigger, name: str, function: str) -> Rule:
+    """The rule that an event trigger is."""
+    target = Target(target_id="fc", type=FUNCTION, name=function, dead_letter_queue=trigger.dead_letter_queue or "")
+    return Rule(name=name, pattern=Pattern(trigger.pattern), targets=(target,))
 
 
 class DeliveryFailed(Exception):  # noqa: N818  # what happened, not a fault of the local cloud
@@ -137,8 +140,7 @@ class Triggers:
                     create_rule(
                         self._functions.account_id,
                         definition.region,
-                        DEFAULT_BUS,
                         f"fc-{definition.name}-{trigger.name}",
-                        trigger.pattern,
+                        trigger,
                         definition.name,
                     )

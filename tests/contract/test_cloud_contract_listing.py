@@ -117,3 +117,15 @@ def test_a_list_of_vbrs_that_fails_raises(world: World) -> None:
     with pytest.raises(CloudCallError) as raised:
         vbr_ids(world)
     assert raised.value.failure is CloudFailure.RETRYABLE
+
+
+def test_a_vbr_that_a_list_shows_without_a_place_is_found_by_its_id_on_its_port(world: World) -> None:
+    port_id = create(world, vlan_id=100, spec="50M", token="intent-1")
+    world.accept(port_id)
+    world.cloud.pay_port(
+        account_id=world.account_id, region=world.region, port_id=port_id, months=1, auto_renew=False, token="pay"
+    )
+    vbr_id = world.create_vbr(port_id, vlan_id=100)
+    read = world.cloud.read_vbr(account_id=world.account_id, region=world.region, vbr_id=vbr_id)
+    assert read.vbr is not None
+    assert (read.vbr.port_id, read.vbr.vlan_id, read.vbr.owner_uid) == (port_id, 100, world.tenant_uid)

@@ -426,7 +426,8 @@ class MemoryCloud:
             raise refused(action, "ResourceNotFound.PhysicalConnectionId")
         if request.spec not in MBPS:
             raise refused(action, "IllegalParam.Spec")
-        siblings = [port for port in self._ports.values() if port.circuit_id == request.circuit_id]
+        living = (port for port in self._ports.values() if port.acceptance != Acceptance.DELETED)
+        siblings = [port for port in living if port.circuit_id == request.circuit_id]
         held = {port.vlan_id for port in siblings}
         if request.vlan_id in held or 0 in held or (request.vlan_id == 0 and held):
             raise refused(action, "OperationDenied.VlanIdInUse")

@@ -11,6 +11,7 @@ from crossport.application.errors import IntegrityConflictError
 from crossport.application.ports import (
     CircuitRun,
     Completion,
+    DeadLetter,
     InputRow,
     OutboxRow,
     OutboxState,
@@ -102,6 +103,8 @@ class State:
     #: Pauses in force by account.
     pauses: dict[str, Pause] = field(default_factory=dict)
     configurations: list[Mapping[str, Any]] = field(default_factory=list)
+    attempts: dict[str, int] = field(default_factory=dict)
+    letters: dict[str, DeadLetter] = field(default_factory=dict)
 
     @property
     def holds(self) -> dict[tuple[str, int], Hold]:

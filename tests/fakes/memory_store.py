@@ -32,6 +32,7 @@ from crossport.domain.groups import Sibling
 from crossport.domain.orders import Contract, Tenant
 from crossport.domain.quota import CallQuota
 from crossport.domain.vocabulary import Phase
+from tests.fakes.memory_letters import MemoryLetters
 from tests.fakes.memory_operations import MemoryOperations
 from tests.fakes.memory_state import HoldEntry, LedgerEntry, OutboxEntry, State, Step, Transaction
 
@@ -51,7 +52,7 @@ class _Box:
         self.state = State()
 
 
-class MemoryStore(MemoryOperations):
+class MemoryStore(MemoryLetters, MemoryOperations):
     """Satisfies ``application.ports.Store``, with the administrative changes beside it."""
 
     def __init__(

@@ -115,6 +115,8 @@ class CloudModel:
     #: Tokens of create calls that were refused for good.
     refused: set[str] = field(default_factory=set)
     _answers: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    #: Port, or circuit, to the VBRs that hang on it, gone ones included; a VBR moves from its circuit to a port only.
+    _hung: dict[str, dict[str, ModelVbr]] = field(default_factory=dict)
     _made: int = 0
 
     # --- The parties in the console ---------------------------------------------------------------------------------
@@ -171,8 +173,7 @@ class CloudModel:
         vbr.status = status
         self._changed_vbr(vbr)
         name = "RecoverVirtualBorderRouter" if status == "active" else "TerminateVirtualBorderRouter"
-        circuit_id = self.ports[vbr.port_id].circuit_id if vbr.port_id in self.ports else vbr.port_id
-        self._record(self.circuits[circuit_id][0], name, {"VbrId": vbr.vbr_id})
+        self._record(self.circuits[self.circuit_of(vbr)][0], name, {"VbrId": vbr.vbr_id})
 
     def make_port(
         self,
@@ -260,6 +261,10 @@ class CloudModel:
     def vbrs_on(self, port: ModelPort) -> list[ModelVbr]:
         """The VBRs that hang on a port now."""
         return [vbr for vbr in self.vbrs.values() if vbr.port_id == port.port_id and not vbr.deleted]
+
+    def circuit_of(self, vbr: ModelVbr) -> str:
+        """The circuit that a VBR hangs on, itself or by its port."""
+        return self.ports[vbr.port_id].circuit_id if vbr.port_id in self.ports else vbr.port_id
 
     def settle(self) -> None:
         """Let asynchronous acts whose time has come take effect."""
@@ -404,7 +409,7 @@ class CloudModel:
         shown = self._shown(port.looks) if port is not None and port.account_id == account_id else None
         if port is None or shown is None:
             return Read(date=now, port=None)
-        vbrs = (self._shown(vbr.looks) for vbr in self.vbrs.values() if vbr.port_id == port.port_id)
+        vbrs = (self._shown(vbr.looks) for vbr in self._hung.get(port.port_id, {}).values())
         seen = tuple(replace(vbr, at=now) for vbr in vbrs if vbr is not None)
         return Read(date=now, port=replace(shown, at=now), vbrs=seen, name=port.name)
 
@@ -456,6 +461,9 @@ class CloudModel:
             presence=Presence.PRESENT,
         )
         vbr.looks.append((self.clock.now(), None if vbr.deleted else look))
+        for hung in (self._hung.get(place, {}) for place in {self.circuit_of(vbr), vbr.port_id}):
+            hung.pop(vbr.vbr_id, None)
+        self._hung.setdefault(vbr.port_id, {})[vbr.vbr_id] = vbr
 
     def _record(
         self, account_id: str, name: str, request: dict[str, Any], response: dict[str, Any] | None = None

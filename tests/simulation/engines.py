@@ -68,14 +68,19 @@ class MemoryEngine:
 class SqliteEngineUnderTest:
     """The real store on a file of its own. Workers die in this process, so that nothing hangs on flushes."""
 
-    def __init__(self, now: Now) -> None:
+    def __init__(self, now: Now, origin: Path | None = None) -> None:
         self._now = now
         self._folder = Path(tempfile.mkdtemp(prefix="crossport-schedule-"))
         self._path = self._folder / "crossport.db"
-        shutil.copy(template(), self._path)
+        shutil.copy(origin or template(), self._path)
         self._url = f"sqlite:///{self._path}"
         self.whole = _ReadableSqlite(self._url, now)
         self._open: list[SqliteStore] = [self.whole]
+
+    def branch(self) -> SqliteEngineUnderTest:
+        """Another engine on a copy of what is kept now."""
+        self.whole._sqlite._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return SqliteEngineUnderTest(self._now, self._path)
 
     def open(self, step: Step) -> Store:
         store = SqliteStore(self._url, now=self._now, busy_timeout=0.0)

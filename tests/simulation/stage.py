@@ -24,7 +24,7 @@ from crossport.application.order_input import OrderMessage
 from crossport.application.place_order import place_orders
 from crossport.application.ports import Completion, Message, OutboxRow, OutboxState
 from crossport.application.relay import Report, relay
-from crossport.application.send_notices import NoticeContext, NoticeRequest, send_notices
+from crossport.application.send_notices import AnyNoticeContext, NoticeRequest, send_notices
 from crossport.domain.connection import expiry_id, token_of
 from crossport.domain.errors import CrossportError
 from crossport.domain.orders import Order, Tenant
@@ -353,7 +353,7 @@ def notice_of(body: str) -> NoticeRequest:
     )
 
 
-def rendered(context: NoticeContext) -> Message:
+def rendered(context: AnyNoticeContext) -> Message:
     """The text does not matter here."""
     key = context.request.key
     return Message(key=key, subject=context.request.kind, text=key, html=key, language="en")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -105,9 +105,12 @@ class World:
     remembers_tokens: bool = True
     withdrawable: bool = True
     lag: timedelta = timedelta(0)
+    #: Circuit id to Mbit/s.
+    circuits: dict[str, int] = field(default_factory=lambda: dict(CIRCUITS))
     deals: dict[str, Deal] = field(default_factory=dict)
     told: list[OrderMessage] = field(default_factory=list)
-    _live: dict[str, str] = field(default_factory=dict)
+    #: Connection id to its facts that are billed, each with the key of the live record.
+    _live_of: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     _ledger_seen: set[str] = field(default_factory=set)
     _read: int = 0
 
@@ -118,14 +121,14 @@ class World:
         self.policies, self.ids = OnePolicy(), SeededIds()
         self.cloud = MigratingCloud(
             self.clock,
-            {circuit_id: (PARTNER, REGION, mbps) for circuit_id, mbps in CIRCUITS.items()},
+            {circuit_id: (PARTNER, REGION, mbps) for circuit_id, mbps in self.circuits.items()},
             payment_enables=self.payment_enables,
             remembers_tokens=self.remembers_tokens,
             withdrawable=self.withdrawable,
             lag=self.lag,
         )
         said: dict[str, Any] = {"actor": "test", "reason": "simulation", "at": self.clock.now()}
-        for circuit_id, mbps in CIRCUITS.items():
+        for circuit_id, mbps in self.circuits.items():
             circuit = Circuit(
                 circuit_id=circuit_id,
                 account_id=PARTNER,
@@ -298,9 +301,11 @@ class World:
 
     def _know_adopted(self) -> None:
         for deal in self.deals.values():
+            if deal.port(self.cloud) is not None:
+                continue
             stored = self.store.get(deal.connection_id)
             connection = stored.connection if stored is not None else None
-            if connection is not None and connection.port_id is not None and deal.port(self.cloud) is None:
+            if connection is not None and connection.port_id is not None:
                 port = self.cloud.ports[connection.port_id]
                 assert not port.token, f"{deal.connection_id} took the port of another order"
                 assert (port.circuit_id, port.tenant_uid) == (connection.circuit_id, deal.tenant_uid)
@@ -347,12 +352,12 @@ class World:
             if key in self._ledger_seen:
                 continue
             self._ledger_seen.add(key)
-            record = entry.record
+            record, live = entry.record, self._live_of[entry.connection_id]
             if record.reverses is None:
-                assert record.fact not in self._live, f"{record.fact} is billed twice"
-                self._live[record.fact] = key
+                assert record.fact not in live, f"{record.fact} is billed twice"
+                live[record.fact] = key
             else:
-                assert self._live.pop(record.fact, None) == record.reverses, f"{key} reverses what does not live"
+                assert live.pop(record.fact, None) == record.reverses, f"{key} reverses what does not live"
 
     # --- Questions after healing ------------------------------------------------------------------------------------
 
@@ -398,11 +403,8 @@ class World:
         assert holder.connection_id == deal.connection_id, f"VLAN {vlan_id} is held by another connection"
 
     def _check_net(self, deal: Deal) -> None:
-        mine = {
-            fact: self.store.state.ledger[key].record.content
-            for fact, key in self._live.items()
-            if fact.startswith(f"{deal.connection_id}/")
-        }
+        kept = self.store.state.ledger
+        mine = {fact: kept[key].record.content for fact, key in self._live_of[deal.connection_id].items()}
         port = deal.port(self.cloud)
         lines = {line.fact: line for line in ledger(deal, port)} if port is not None else {}
         routers = {fact.rpartition("vbr:")[2] for fact in mine if "/vbr:" in fact}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from crossport.application.actiontrail import FOLLOWED
+from crossport.entrypoints.letters import READERS, letter_of
 from localcloud.eventbridge.patterns import Pattern
 from localcloud.fc.schema import STREAM_TIMEOUT_LIMIT
 from localcloud.fc.template import EventTrigger, FunctionDefinition, QueueTrigger, TimerTrigger, read_template
@@ -64,7 +67,7 @@ def pattern(name: str) -> Pattern:
 
 
 def test_the_functions_are_those_of_the_design() -> None:
-    assert NAMES == ["billing", "deadlines", "notices", "orders", "port_events", "relay", "vbr_events"]
+    assert NAMES == ["billing", "dead_letters", "deadlines", "notices", "orders", "port_events", "relay", "vbr_events"]
 
 
 def test_every_function_runs_on_3_12_with_its_hooks(function: FunctionDefinition) -> None:
@@ -98,7 +101,7 @@ def defined(tree: ast.Module) -> Iterator[str]:
 def test_what_a_function_says_it_needs_is_in_its_environment(function: FunctionDefinition) -> None:
     tree = ast.parse((function.code / "index.py").read_text(encoding="utf-8"))
     keywords = [keyword for node in ast.walk(tree) if isinstance(node, ast.Call) for keyword in node.keywords]
-    given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in keywords}
+    given = {k.arg: ast.literal_eval(k.value) for k in keywords if k.arg in {"needs", "pokes"}}
     needs = {name for name in given.get("needs", ()) if not name.startswith("FC_")}
     if given.get("pokes"):
         needs.add("CROSSPORT_MNS_ENDPOINT")
@@ -149,10 +152,36 @@ def test_queue_triggers_lose_nothing_and_are_blocked_by_nothing(name: str, queue
     assert trigger.enabled
 
 
-def test_no_queue_has_two_readers_and_the_dead_letters_none() -> None:
+def test_no_queue_has_two_readers() -> None:
     read = [trigger.queue for function in FUNCTIONS.values() for trigger in queues(function)]
     assert len(set(read)) == len(read)
-    assert "dead-letters" not in read
+
+
+def test_every_trigger_and_every_function_has_a_destination_for_what_it_gives_up(function: FunctionDefinition) -> None:
+    # Timers and HTTP requests call the function asynchronously or have somebody waiting.
+    pushed = [trigger for trigger in function.triggers if isinstance(trigger, EventTrigger | QueueTrigger)]
+    assert {trigger.dead_letter_queue for trigger in pushed} <= {"dead-letters"}
+    assert function.async_config.on_failure == "dead-letters"
+
+
+def test_no_dead_letter_is_given_up_or_changed_on_its_way() -> None:
+    (trigger,) = queues(FUNCTIONS["dead_letters"])
+    assert trigger.queue == "dead-letters"
+    assert trigger.streaming
+    assert not trigger.tolerant
+    assert not trigger.decode_base64
+    assert not trigger.raw_data
+
+
+def test_dead_letters_know_who_reads_which_queue_and_which_call_is_whose() -> None:
+    read = {trigger.queue: name for name, function in FUNCTIONS.items() for trigger in queues(function)}
+    del read["dead-letters"]
+    assert read == READERS
+    for name in ("port_events", "vbr_events"):
+        for call in sorted(FOLLOWED):
+            event = action_trail(call, aliyunaccountid="1")
+            letter = letter_of(json.dumps(event).encode(), datetime(2026, 3, 2, tzinfo=UTC))
+            assert pattern(name).matches(event) is (letter.function == name), call
 
 
 def test_queues_lie_in_the_region_and_account_of_the_functions() -> None:

@@ -188,13 +188,26 @@ class UsageReported(_Model):
 
 
 class NoticeSend(_Model):
-    """A notice to render and send; the relay puts it on the queue ``notices``. ``key`` is its idempotency key."""
+    """A notice to render and send; the relay puts it on the queue ``notices``. ``key`` is its idempotency key.
+
+    A notice is about a connection, or (``connection_id`` "") about a partner account as a whole.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"connection_id": {"minLength": 1}}},
+                {"required": ["account_id"], "properties": {"account_id": {"minLength": 1}}},
+            ]
+        }
+    )
 
     type: Literal["notice.send"]
     version: Literal[1] = 1
     key: Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_printable)]
     kind: Name
-    connection_id: Name
+    connection_id: Annotated[str, Field(max_length=64), AfterValidator(_printable)]
+    account_id: Annotated[str, Field(pattern=r"^[0-9]{0,32}$")] = ""
     party: Party
     details: dict[str, Any] = Field(default_factory=dict)
 
@@ -317,6 +330,8 @@ def _beyond_fields(body: dict[Any, Any]) -> Iterator[Problem]:
         start, end = instant(body.get("period_start")), instant(body.get("period_end"))
         if start is not None and end is not None and end <= start:
             yield Problem("out_of_range", "period_end", "the period must end after it starts")
+    elif kind == "notice.send" and body.get("connection_id") == "" and not body.get("account_id"):
+        yield Problem("target_unclear", "", "a notice is about a connection or about an account")
     elif isinstance(kind, str) and kind in _REQUESTS and sum(name in body for name in TARGETS) != 1:
         yield Problem("target_unclear", "", f"exactly one of {' and '.join(TARGETS)} says which connection is meant")
 

@@ -9,6 +9,7 @@ from crossport.application.commands.change import claim_hold, hold_port, settle_
 from crossport.application.commands.create import create_port, provisioning_failed
 from crossport.application.commands.desk import Desk, Done, Task, completion, put_off
 from crossport.application.commands.endings import end_port, release_hold, withdraw_port
+from crossport.application.commands.find import find_vbr
 from crossport.application.commands.groups import check_group, join_group
 from crossport.application.commands.migrate import attach_vbr, convert_vbr
 from crossport.application.commands.pay import pay_port
@@ -20,7 +21,9 @@ from crossport.application.ports import Clock, Cloud, LeasedRow, OutboxState, Po
 from crossport.domain.connection import Refusal
 from crossport.domain.effects import moot, too_early
 
-#: Command kind to what carries it out. ``read_port`` is apart: it may be about a port that no connection has yet.
+#: Commands that may be about what no connection has yet.
+_LOOKS: dict[str, Callable[[Desk, LeasedRow], Done]] = {"read_port": read_port, "find_vbr": find_vbr}
+#: Command kind to what carries it out, for a connection.
 COMMANDS: dict[str, Callable[[Desk, Task], Done]] = {
     "create_port": create_port,
     "convert_vbr": convert_vbr,
@@ -50,8 +53,9 @@ class Carrier:
     def carry_out(self, leased: LeasedRow) -> Done:
         """One command to its end: the completion, and whether a save has written it already."""
         desk = self._desk
-        if leased.row.kind == "read_port":
-            return read_port(desk, leased)
+        look = _LOOKS.get(leased.row.kind)
+        if look is not None:
+            return look(desk, leased)
         carry_out = COMMANDS.get(leased.row.kind)
         if carry_out is None:
             return desk.failed(leased, "unknown_command")

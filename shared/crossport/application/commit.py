@@ -56,9 +56,21 @@ def effect_of(row: OutboxRow) -> Effect:
 
 
 def read_port(
-    port_id: str, *, cause: str, account_id: str, region: str, after: datetime | None, connection_id: str | None
+    port_id: str,
+    *,
+    cause: str,
+    account_id: str,
+    region: str,
+    after: datetime | None,
+    connection_id: str | None,
+    circuit_id: str = "",
+    vbr_ids: Sequence[str] = (),
 ) -> OutboxRow:
-    """The command to read a port. ``after``: the read must be later than this to settle the matter."""
+    """The command to read a port. ``after``: the read must be later than this to settle the matter.
+
+    ``vbr_ids`` are VBRs of the circuit ``circuit_id`` that may hang on it; those that do not are looked for.
+    """
+    supposed = {"circuit_id": circuit_id, "vbr_ids": list(vbr_ids)} if vbr_ids else {}
     return OutboxRow(
         key=f"{connection_id or f'{account_id}/{port_id}'}:read_port:{cause}",
         kind="read_port",
@@ -70,7 +82,18 @@ def read_port(
             "account_id": account_id,
             "region": region,
             "after": after.isoformat() if after is not None else None,
+            **supposed,
         },
+    )
+
+
+def find_vbr(vbr_id: str, *, account_id: str, region: str, circuit_id: str) -> OutboxRow:
+    """The command to find the port that a VBR of a circuit's list hangs on. It is given once for each VBR."""
+    return OutboxRow(
+        key=f"{account_id}/{vbr_id}:find_vbr",
+        kind="find_vbr",
+        target="cloud",
+        payload={"vbr_id": vbr_id, "account_id": account_id, "region": region, "circuit_id": circuit_id},
     )
 
 

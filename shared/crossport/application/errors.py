@@ -27,6 +27,13 @@ class QueueUnavailableError(CrossportError):
     retryable: ClassVar[bool] = True
 
 
+class FunctionUnavailableError(CrossportError):
+    """Function Compute could not be reached, or could not run the function now. It may have run."""
+
+    code: ClassVar[str] = "function_unavailable"
+    retryable: ClassVar[bool] = True
+
+
 class SendFailedError(CrossportError):
     """A channel did not take a message; it may take it later."""
 

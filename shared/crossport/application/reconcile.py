@@ -6,13 +6,13 @@ Polling is how the partner learns most of what tenants do, so this is a main pat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from crossport.application.commit import MAX_ROUNDS, read_port, save_of
+from crossport.application.commit import MAX_ROUNDS, find_vbr, read_port, save_of
 from crossport.application.errors import CloudCallError, IntegrityConflictError
 from crossport.application.ports import CircuitRun, Clock, Cloud, OutboxRow, Policies, Save, SaveOutcome, Store
 from crossport.domain import glance
@@ -23,6 +23,7 @@ from crossport.domain.differences import Difference, Kind, Known, Listed, differ
 from crossport.domain.gaps import Gap, gaps_of
 from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.policy import Policy
+from crossport.domain.vocabulary import Acceptance
 
 #: Connections written in one transaction.
 BATCH = 16
@@ -70,6 +71,35 @@ class _Listing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """What the comparison of one circuit goes by. ``at``: the listing's time less the consistency window."""
+
+    circuit: Circuit
+    policy: Policy
+    at: datetime
+    #: Port to the ids of VBRs that may hang on it.
+    supposed: Mapping[str, Sequence[str]]
+
+    def read(self, one: Difference) -> OutboxRow:
+        """The command to read the port of a difference."""
+        return read_port(
+            one.port_id,
+            cause=f"reconcile:{int(self.at.timestamp())}",
+            account_id=self.circuit.account_id,
+            region=self.circuit.region,
+            after=None,
+            connection_id=one.connection_id or None,
+            circuit_id=self.circuit.circuit_id,
+            vbr_ids=self.supposed.get(one.port_id, ()),
+        )
+
+    def find(self, vbr_id: str) -> OutboxRow:
+        """The command to find the port that a VBR hangs on."""
+        circuit = self.circuit
+        return find_vbr(vbr_id, account_id=circuit.account_id, region=circuit.region, circuit_id=circuit.circuit_id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reconciler:
     """Reconciles circuits, one at a time. A circuit has at most 3,000 ports, and nothing else is kept in memory.
 
@@ -93,7 +123,10 @@ class Reconciler:
         ]
         at = (listing.started or self.clock.now()) - policy.consistency_window
         found = differences(rows, known, at=at, complete=listing.ports_complete)
-        healed = tuple(self._healed(found, circuit, policy, at))
+        run = _Run(circuit=circuit, policy=policy, at=at, supposed=vbrs.supposed)
+        healed = tuple(self._healed(found, run))
+        if vbrs.astray and not self.dry_run:
+            self.store.record([], outbox=[run.find(vbr_id) for vbr_id in vbrs.astray])
         report = CircuitReport(
             circuit=circuit,
             at=at,
@@ -121,27 +154,28 @@ class Reconciler:
             listing.why = f"{error.action}: {error.cloud_code}"
         return listing
 
-    def _healed(self, found: Iterable[Difference], circuit: Circuit, policy: Policy, at: datetime) -> Iterator[Healed]:
+    def _healed(self, found: Iterable[Difference], run: _Run) -> Iterator[Healed]:
         if self.dry_run:
             yield from (_told(one, "found") for one in found)
             return
         stream = iter(found)
         while batch := list(islice(stream, BATCH)):
             unknown = [one for one in batch if one.kind is Kind.UNKNOWN]
-            self.store.record([], outbox=[self._read(one, circuit, at) for one in unknown])
+            if unknown:
+                self.store.record([], outbox=[run.read(one) for one in unknown])
             yield from (_told(one, "asked") for one in unknown)
             ours = {one.connection_id: one for one in batch if one.kind is not Kind.UNKNOWN}
-            outcomes = self._saved(ours, circuit, policy, at)
+            outcomes = self._saved(ours, run)
             yield from (_told(one, outcomes[one.connection_id]) for one in ours.values())
 
-    def _saved(self, ours: dict[str, Difference], circuit: Circuit, policy: Policy, at: datetime) -> dict[str, str]:
+    def _saved(self, ours: dict[str, Difference], run: _Run) -> dict[str, str]:
         """How each difference ended, by connection. All are saved together; those that lost are decided again."""
         ended: dict[str, str] = {}
         for _ in range(MAX_ROUNDS):
             left = {each: one for each, one in ours.items() if each not in ended}
             if not left:
                 break
-            saves = self._decided(left, circuit, policy, at, ended)
+            saves = self._decided(left, run, ended)
             for save, outcome in zip(saves, self._tried(saves), strict=True):
                 if outcome is SaveOutcome.SAVED:
                     ended[save.connection.connection_id] = "healed"
@@ -156,51 +190,49 @@ class Reconciler:
                 return (SaveOutcome.LOST,)
             return [outcome for save in saves for outcome in self._tried([save])]
 
-    def _decided(
-        self, left: dict[str, Difference], circuit: Circuit, policy: Policy, at: datetime, ended: dict[str, str]
-    ) -> list[Save]:
+    def _decided(self, left: dict[str, Difference], run: _Run, ended: dict[str, str]) -> list[Save]:
         saves = []
         for connection_id, one in left.items():
             stored = self.store.get(connection_id)
             if stored is None:
                 ended[connection_id] = "known"
                 continue
-            decision = decide(stored.connection, one.seen, policy)
-            commands = (self._read(one, circuit, at),) if one.read else ()
+            decision = decide(stored.connection, one.seen, run.policy)
+            commands = (run.read(one),) if one.read else ()
             if decision.connection == stored.connection and not decision.findings and not commands:
                 ended[connection_id] = "known"
                 continue
             saves.append(save_of([decision], version=stored.version, at=self.clock.now(), outbox=commands))
         return saves
 
-    def _read(self, one: Difference, circuit: Circuit, at: datetime) -> OutboxRow:
-        return read_port(
-            one.port_id,
-            cause=f"reconcile:{int(at.timestamp())}",
-            account_id=circuit.account_id,
-            region=circuit.region,
-            after=None,
-            connection_id=one.connection_id or None,
-        )
-
 
 class _VbrsOf:
     """Which listed VBRs belong to which port. The list of a circuit's VBRs does not say on which port each hangs.
 
-    A VBR that we know is on the port that we know. Another is taken for the port with its VLAN ID, which is the only
-    one on the circuit (rule 2); that only makes us read the port.
+    A VBR that we know is on the port that we know. Another is supposed on the living port with its VLAN ID, which is
+    the only one on the circuit (rule 2); that only makes us read the port. One without such a port is ``astray``: it
+    must be found by its id.
     """
 
     def __init__(self, listing: _Listing, known: Iterable[Known]) -> None:
         self._visible = listing.vbrs is not None
         places = {vbr_id: one.port_id for one in known for vbr_id in glance.vbr_ids(one.vbrs)}
-        by_vlan = {port.vlan_id: port.port_id for port in listing.ports.values()}
+        living = (port for port in listing.ports.values() if port.acceptance != Acceptance.DELETED)
+        by_vlan = {port.vlan_id: port.port_id for port in living}
         self._known_ports = {one.port_id for one in known if one.vbrs}
         self._on: dict[str, list[VbrObservation]] = {}
+        #: Port to the ids of VBRs that may hang on it.
+        self.supposed: dict[str, list[str]] = {}
+        #: Ids of VBRs that no port is known or supposed for.
+        self.astray: list[str] = []
         for vbr in listing.vbrs or ():
             port_id = places.get(vbr.vbr_id) or by_vlan.get(vbr.vlan_id)
-            if port_id is not None:
-                self._on.setdefault(port_id, []).append(vbr)
+            if port_id is None:
+                self.astray.append(vbr.vbr_id)
+                continue
+            self._on.setdefault(port_id, []).append(vbr)
+            if vbr.vbr_id not in places:
+                self.supposed.setdefault(port_id, []).append(vbr.vbr_id)
 
     @property
     def seen_by_circuit(self) -> bool | None:

@@ -43,12 +43,16 @@ class NoticeNotRenderedError(CrossportError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoticeRequest:
-    """One message of the queue ``notices``: what is to be told to whom. ``details`` are JSON values."""
+    """One message of the queue ``notices``: what is to be told to whom. ``details`` are JSON values.
+
+    ``connection_id`` "" is a notice about the partner account ``account_id`` as a whole, to the partner.
+    """
 
     key: str
     kind: str
     connection_id: str
     party: Party
+    account_id: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -60,6 +64,7 @@ class NoticeRequest:
             "connection_id": self.connection_id,
             "party": str(self.party),
             "details": dict(self.details),
+            **({"account_id": self.account_id} if self.account_id else {}),
         }
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -84,10 +89,24 @@ class NoticeContext:
     at: datetime
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountNoticeContext:
+    """Everything that a text about a partner account as a whole may speak of."""
+
+    request: NoticeRequest
+    policy: Policy
+    #: The partner's side, who reads it.
+    recipient: Tenant
+    at: datetime
+
+
+AnyNoticeContext = NoticeContext | AccountNoticeContext
+
+
 class Render(Protocol):
     """Makes the text of a notice in the recipient's language."""
 
-    def __call__(self, context: NoticeContext) -> Message:
+    def __call__(self, context: AnyNoticeContext) -> Message:
         """The message. Raises UnknownNoticeError (for good) or NoticeNotRenderedError (our fault, later again)."""
         ...
 
@@ -138,13 +157,14 @@ class _Office:
             return _ending(request, Verdict.RETRY, error.code, request.connection_id)
 
     def _end(self, request: NoticeRequest) -> Ending:
+        if request.connection_id == "":
+            return self._end_of_account(request)
         stored = self.store.get(request.connection_id)
         if stored is None:
             outcome = _Outcome(Verdict.REJECTED, "unknown_connection")
             return self._written(request, outcome, None)
         connection = stored.connection
-        key = _inbox_key(request, connection)
-        known = self.store.load(keys=[key]).inbox.get(key)
+        known = self._known(request, connection.account_id)
         if known == request.digest:
             return _ending(request, Verdict.DUPLICATE, "", connection.connection_id)
         if known is not None:
@@ -152,6 +172,39 @@ class _Office:
         else:
             outcome = self._told(request, connection)
         return self._written(request, outcome, connection)
+
+    def _end_of_account(self, request: NoticeRequest) -> Ending:
+        """A notice about a partner account: only the partner is told, and nothing makes it moot."""
+        known = self._known(request, request.account_id)
+        if known == request.digest:
+            return _ending(request, Verdict.DUPLICATE, "", None)
+        if known is not None:
+            return self._written(request, _Outcome(Verdict.REJECTED, "payload_mismatch"), None)
+        try:
+            policy = self.policies.of(request.account_id)
+            partner = self.policies.partner_contact(request.account_id)
+        except KeyError:
+            return self._written(request, _Outcome(Verdict.REJECTED, "unknown_account"), None)
+        if request.party is not Party.PARTNER:
+            return self._written(request, _Outcome(Verdict.REJECTED, "unknown_notice"), None)
+        refused = self._unreachable(partner)
+        if refused is not None:
+            return self._written(request, refused, None)
+        context = AccountNoticeContext(request=request, policy=policy, recipient=partner, at=self.clock.now())
+        return self._written(request, self._handed_over(context), None)
+
+    def _known(self, request: NoticeRequest, account_id: str) -> str | None:
+        """The digest under which this notice was told before."""
+        key = _inbox_key(request, account_id)
+        return self.store.load(keys=[key]).inbox.get(key)
+
+    def _unreachable(self, recipient: Tenant | None) -> _Outcome | None:
+        """Why nobody can be told, or None."""
+        if not self.senders:
+            return _Outcome(Verdict.REJECTED, "no_channel")
+        if recipient is None or not any(address_of(recipient, sender.channel) for sender in self.senders):
+            return _Outcome(Verdict.REJECTED, "no_address")
+        return None
 
     def _told(self, request: NoticeRequest, connection: Connection) -> _Outcome:
         try:
@@ -165,12 +218,11 @@ class _Office:
             return _Outcome(Verdict.REJECTED, "incomplete_details", {"missing": str(missing.args[0])})
         if reason is not None:
             return _Outcome(Verdict.IGNORED, reason)
-        if not self.senders:
-            return _Outcome(Verdict.REJECTED, "no_channel")
         tenant = self.store.tenant(connection.tenant_uid)
         recipient = tenant if request.party is Party.TENANT else partner
-        if recipient is None or not any(address_of(recipient, sender.channel) for sender in self.senders):
-            return _Outcome(Verdict.REJECTED, "no_address")
+        refused = self._unreachable(recipient)
+        if refused is not None or recipient is None:
+            return refused or _Outcome(Verdict.REJECTED, "no_address")
         context = NoticeContext(
             request=request,
             connection=connection,
@@ -183,7 +235,7 @@ class _Office:
         )
         return self._handed_over(context)
 
-    def _handed_over(self, context: NoticeContext) -> _Outcome:
+    def _handed_over(self, context: AnyNoticeContext) -> _Outcome:
         """Send on each channel that has no receipt yet; a channel that fails does not hold back the others."""
         request = context.request
         waiting = [
@@ -216,7 +268,7 @@ class _Office:
             return _Outcome(Verdict.REJECTED, refused.code, details)
         return _Outcome(Verdict.APPLIED, refused.code if refused is not None else "", details)
 
-    def _send(self, sender: Sender, context: NoticeContext, message: Message) -> str:
+    def _send(self, sender: Sender, context: AnyNoticeContext, message: Message) -> str:
         address = address_of(context.recipient, sender.channel)
         reference = sender.send(address, message)
         self.store.receipt(
@@ -224,19 +276,20 @@ class _Office:
         )
         return reference
 
-    def _any_receipt(self, context: NoticeContext) -> bool:
+    def _any_receipt(self, context: AnyNoticeContext) -> bool:
         return any(self.store.has_receipt(context.request.key, sender.channel) for sender in self.senders)
 
     def _written(self, request: NoticeRequest, outcome: _Outcome, connection: Connection | None) -> Ending:
+        account_id = connection.account_id if connection is not None else request.account_id
         row = InputRow(
-            key=_inbox_key(request, connection) if connection is not None else "",
+            key=_inbox_key(request, account_id) if account_id else "",
             digest=request.digest,
             claims=outcome.verdict in (Verdict.APPLIED, Verdict.IGNORED),
             at=self.clock.now(),
             function=FUNCTION,
             verdict=outcome.verdict,
             reason=outcome.reason,
-            account_id=connection.account_id if connection is not None else "",
+            account_id=account_id,
             connection_id=connection.connection_id if connection is not None else None,
             name=request.kind,
             details={"notice": request.key, "party": str(request.party), **outcome.details},
@@ -270,10 +323,10 @@ def _under_contract(request: NoticeRequest, connection: Connection) -> bool:
     return bool(request.kind != "port_adopted" or connection.origin is Origin.ORDER or connection.contract_number)
 
 
-def _inbox_key(request: NoticeRequest, connection: Connection) -> str:
+def _inbox_key(request: NoticeRequest, account_id: str) -> str:
     """(account, source, id) joined by "|", which is escaped inside the id, as in every inbox key."""
     notice = request.key.replace("%", "%25").replace("|", "%7C")
-    return f"{connection.account_id}|crossport.notices|{notice}"
+    return f"{account_id}|crossport.notices|{notice}"
 
 
 def _ending(request: NoticeRequest, verdict: Verdict, reason: str, connection_id: str | None) -> Ending:

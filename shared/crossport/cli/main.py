@@ -33,6 +33,7 @@ COMMANDS = {
     "outbox": ("listings", "outbox_app"),
     "events": ("listings", "events_app"),
     "findings": ("listings", "findings_app"),
+    "deadletters": ("deadletters", "deadletters_app"),
     "orders": ("orders", "orders_app"),
     "contracts": ("administration", "contracts_app"),
     "tenants": ("administration", "tenants_app"),

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -26,12 +27,14 @@ from crossport.entrypoints.wiring import App, build
 
 #: A use case as a function runs it: one ending for each opened record, in order.
 Run = Callable[[App, Sequence[Opened], Invocation], Sequence[Ending]]
+#: From an event to its records, at least one; never raises.
+Opens = Callable[[bytes], Sequence[Opened]]
 Handler = Callable[[bytes, Any], str]
 Hook = Callable[[Any], None]
 
 #: A poke is not worth a time-out.
 _POKE_NEEDS = timedelta(seconds=3)
-_WRITTEN = frozenset({Verdict.APPLIED, Verdict.REJECTED})
+_WRITTEN = frozenset({Verdict.APPLIED, Verdict.REJECTED, Verdict.DEAD_LETTER})
 _SEVERITY = {Verdict.RETRY: logging.WARNING, Verdict.REJECTED: logging.WARNING, Verdict.DEAD_LETTER: logging.ERROR}
 
 _log = logging.getLogger("crossport.function")
@@ -43,16 +46,33 @@ def function(
     *,
     needs: Collection[str] = (),
     pokes: bool = False,
+    opens: Opens = open_envelope,
+    gives_up: bool = True,
     environ: Mapping[str, str] | None = None,
     wire: Callable[[Settings, Mapping[str, str]], App] = build,
 ) -> tuple[Handler, Hook, Hook]:
     """``(handler, initialize, pre_stop)`` of one function.
 
     ``needs`` names environment variables that it cannot work without; ``pokes``: its commits may fill the outbox, so
-    the relay is told. ``environ`` (default: the process's) and ``wire`` are seams for tests.
+    the relay is told. ``opens`` takes an event apart; ``gives_up``: a record that has been tried often enough becomes a
+    dead letter. ``environ`` (default: the process's) and ``wire`` are seams for tests.
     """
-    frame = _Frame(name, run, frozenset(needs), pokes, os.environ if environ is None else environ, wire)
+    frame = _Frame(
+        _Kind(name, run, frozenset(needs), pokes, opens, gives_up), os.environ if environ is None else environ, wire
+    )
     return frame.handler, frame.initialize, frame.pre_stop
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What tells one function from another; see ``function``."""
+
+    name: str
+    run: Run
+    needs: frozenset[str]
+    pokes: bool
+    opens: Opens
+    gives_up: bool
 
 
 class _Frame:
@@ -60,17 +80,11 @@ class _Frame:
 
     def __init__(
         self,
-        name: str,
-        run: Run,
-        needs: frozenset[str],
-        pokes: bool,
+        kind: _Kind,
         environ: Mapping[str, str],
         wire: Callable[[Settings, Mapping[str, str]], App],
     ) -> None:
-        self._name = name
-        self._run = run
-        self._needs = needs
-        self._pokes = pokes
+        self._kind = kind
         self._environ = environ
         self._wire = wire
         self._app: App | None = None
@@ -86,7 +100,7 @@ class _Frame:
             app.store()
             app.policies()
         except Exception as error:  # noqa: BLE001  # the handler meets it again
-            _log.exception("initialize_failed", extra={"function": self._name, "reason": _code(error)})
+            _log.exception("initialize_failed", extra={"function": self._kind.name, "reason": _code(error)})
 
     def pre_stop(self, _context: Any) -> None:
         """Close what is open. Never raises."""
@@ -94,14 +108,14 @@ class _Frame:
             if self._app is not None:
                 self._app.close()
         except Exception:  # noqa: BLE001  # nobody is left to tell
-            _log.exception("pre_stop_failed", extra={"function": self._name})
+            _log.exception("pre_stop_failed", extra={"function": self._kind.name})
 
     def handler(self, event: bytes, context: Any) -> str:
         """The JSON answer with one verdict for each record. Raises RetryRecords when a record must come again."""
-        invocation = Invocation.of(self._name, context)
+        invocation = Invocation.of(self._kind.name, context)
         configure(self._environ)
-        opened = open_envelope(event)
-        endings = self._endings(opened, invocation)
+        opened = self._kind.opens(event)
+        endings = self._given_up(event, opened, self._endings(opened, invocation), invocation)
         for one, ending in zip(opened, endings, strict=True):
             _tell(invocation, one, ending)
         self._poke(endings, invocation)
@@ -112,7 +126,7 @@ class _Frame:
 
     def _ready(self) -> App:
         if self._app is None:
-            self._app = self._wire(Settings.read(self._environ, needs=self._needs), self._environ)
+            self._app = self._wire(Settings.read(self._environ, needs=self._kind.needs), self._environ)
         return self._app
 
     def _endings(self, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
@@ -130,7 +144,7 @@ class _Frame:
             return [ending for one in opened for ending in self._alone(one, invocation)]
 
     def _batch(self, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
-        endings = list(self._run(self._ready(), opened, invocation))
+        endings = list(self._kind.run(self._ready(), opened, invocation))
         if len(endings) != len(opened):
             raise AssertionError(f"{len(endings)} endings for {len(opened)} records")
         return endings
@@ -140,9 +154,20 @@ class _Frame:
             return [_again(one, "out_of_time")]
         return self._endings([one], invocation)
 
+    def _given_up(
+        self, event: bytes, opened: Sequence[Opened], endings: list[Ending], invocation: Invocation
+    ) -> list[Ending]:
+        """What cannot go on becomes a dead letter; rare, so it is imported only then."""
+        ill = any(ending.verdict in (Verdict.RETRY, Verdict.DEAD_LETTER) for ending in endings)
+        if not ill or not self._kind.gives_up or self._app is None:
+            return endings
+        from crossport.entrypoints.letters import give_up
+
+        return give_up(self._app, invocation, event, opened, endings)
+
     def _poke(self, endings: Sequence[Ending], invocation: Invocation) -> None:
         written = any(ending.verdict in _WRITTEN for ending in endings)
-        if self._pokes and written and self._app is not None and invocation.remaining() >= _POKE_NEEDS:
+        if self._kind.pokes and written and self._app is not None and invocation.remaining() >= _POKE_NEEDS:
             self._app.poke()
 
 

@@ -84,6 +84,7 @@ def to_notice(one: Opened) -> NoticeRequest | Refusal:
             key=message.key,
             kind=message.kind,
             connection_id=message.connection_id,
+            account_id=message.account_id,
             party=message.party,
             details=message.details,
         )

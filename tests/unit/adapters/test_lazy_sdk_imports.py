@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-SDKS = ("alibabacloud_vpc20160428", "alibabacloud_tea_openapi", "darabonba", "Tea", "requests", "stamina", "mns")
+SDKS = ("alibabacloud_vpc20160428", "alibabacloud_tea_openapi", "darabonba", "Tea", "requests", "stamina", "mns",
+        "alibabacloud_fc20230330")  # fmt: skip
 WIRE = {
     "vpc": "from crossport.adapters.vpc import VpcCloud; VpcCloud(credentials=print, endpoint=None, clock=None)",
+    "fc": "from crossport.adapters.fc import FunctionCompute as C; C(region='x', endpoint=None, credentials=print)",
     "mns": "from crossport.adapters.mns import MnsQueue; MnsQueue(endpoint='https://x', credentials=print)",
 }
 

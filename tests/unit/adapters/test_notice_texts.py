@@ -12,7 +12,7 @@ import pytest
 
 from crossport.adapters.notify.facts import words_of
 from crossport.adapters.notify.formats import LANGUAGES
-from crossport.adapters.notify.render import render
+from crossport.adapters.notify.render import OF_ACCOUNTS, render
 from crossport.application.ports import Message
 from crossport.application.send_notices import NoticeNotRenderedError, UnknownNoticeError
 from crossport.domain.connection import Connection
@@ -75,7 +75,8 @@ def test_texts_exist_for_exactly_the_notices_that_the_domain_calls_for(language:
     folder = files("crossport.adapters.notify").joinpath("templates", language)
     names = {entry.name for entry in folder.iterdir() if not entry.name.startswith("_") and entry.name != "words.toml"}
     assert len(declared_notices()) >= 27
-    assert names == {f"{kind}.{party}.txt" for kind, party in declared_notices()}
+    of_accounts = {f"{kind}.partner.txt" for kind in OF_ACCOUNTS}
+    assert names == {f"{kind}.{party}.txt" for kind, party in declared_notices()} | of_accounts
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -19,6 +19,7 @@ _SAME = (
     (r' COLLATE "C"', ""),
     (r"\bBIGINT\b", "INTEGER"),
     (r"\bDOUBLE PRECISION\b", "REAL"),
+    (r"\bBYTEA\b", "BLOB"),
     (r"\s+", " "),
 )
 

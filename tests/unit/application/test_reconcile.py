@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from crossport.application.commit import find_vbr
 from crossport.application.reconcile import CircuitReport, Reconciler
 from crossport.domain.differences import Kind
 from crossport.domain.vocabulary import Acceptance, OrderMode, Phase
 from tests.fakes.memory_cloud import THROTTLED, UNAVAILABLE
-from tests.fakes.partner_world import CIRCUIT, POLICY, STRANGER, TENANT, VLAN, PartnerWorld
+from tests.fakes.partner_world import CIRCUIT, NEIGHBOUR, PARTNER, POLICY, REGION, STRANGER, TENANT, VLAN, PartnerWorld
 
 
 def run(world: PartnerWorld, circuit_id: str = CIRCUIT, *, dry_run: bool = False) -> CircuitReport:
@@ -102,6 +103,87 @@ def test_a_second_vbr_is_found_by_its_vlan_id_and_told_once(world: PartnerWorld)
     run(world)
     world.settled(8)
     assert {violation.code for violation in world.violations()} == {"second_vbr", "wrong_vbr_owner"}
+
+
+def _two_running(world: PartnerWorld) -> tuple[str, str]:
+    """Two accepted ports of one tenant on one circuit, on VLAN 120 and 121."""
+    first = world.provisioned(order_mode=str(OrderMode.PARTNER_PAYS))
+    second = world.provisioned("order-2", vlan_id=VLAN + 1, order_mode=str(OrderMode.PARTNER_PAYS))
+    for port_id in (first, second):
+        world.cloud.accept(port_id)
+    run(world)
+    world.settled(8)
+    return first, second
+
+
+@pytest.mark.parametrize("vlan_id", [VLAN + 1, VLAN + 2], ids=["another port's VLAN ID", "nobody's VLAN ID"])
+def test_a_vbr_with_a_wrong_vlan_id_is_found_by_its_id_and_told(world: PartnerWorld, vlan_id: int) -> None:
+    first, _ = _two_running(world)
+    vbr_id = world.cloud.create_vbr(first, owner_uid=TENANT, vlan_id=vlan_id)
+    run(world)
+    world.settled(8)
+    assert {(violation.code, violation.subject) for violation in world.violations()} == {("wrong_vlan", vbr_id)}
+    assert world.connection("order-2").vbrs == ()
+    before = world.memory.state
+    assert run(world).healed == ()
+    assert world.memory.state is before
+
+
+def test_a_vbr_on_the_circuit_itself_is_asked_for_once_and_left_alone(world: PartnerWorld) -> None:
+    vbr_id = world.cloud.push_vbr(CIRCUIT, owner_uid=TENANT, vlan_id=VLAN + 7)
+    run(world)
+    world.settled()
+    run(world)
+    world.settled()
+    (asked,) = world.outbox("find_vbr")
+    assert (asked.row.payload["vbr_id"], asked.state, asked.reason) == (vbr_id, "dropped", "not_on_a_port")
+    assert world.calls("read_vbr") == [{"vbr_id": vbr_id}]
+
+
+def test_a_vbr_that_nobody_shows_by_its_id_is_given_up(world: PartnerWorld) -> None:
+    world.cloud.push_vbr(CIRCUIT, owner_uid=TENANT, vlan_id=VLAN + 7)
+    run(world)
+    (asked,) = world.outbox("find_vbr")
+    world.cloud.remove_vbr(str(asked.row.payload["vbr_id"]))
+    world.settled(POLICY.max_attempts + 1)
+    (asked,) = world.outbox("find_vbr")
+    assert (asked.state, asked.reason, asked.attempts) == ("dropped", "vbr_not_shown", POLICY.max_attempts)
+
+
+def test_a_vbr_on_a_port_that_is_not_known_yet_comes_with_its_port(world: PartnerWorld) -> None:
+    port_id = world.make_in_console()
+    world.cloud.accept(port_id)
+    vbr_id = world.cloud.create_vbr(port_id, owner_uid=TENANT, vlan_id=VLAN + 7)
+    row = find_vbr(vbr_id, account_id=PARTNER, region=REGION, circuit_id=CIRCUIT)
+    world.memory.record([], outbox=(row,))
+    world.settled()
+    assert [entry.reason for entry in world.outbox("find_vbr")] == ["port_unknown"]
+    assert [vbr.vbr_id for vbr in world.adopted(port_id).vbrs] == [vbr_id]
+
+
+def test_a_vbr_of_an_account_that_is_not_ours_is_not_looked_for(world: PartnerWorld) -> None:
+    world.memory.record([], outbox=(find_vbr("vbr-1", account_id=STRANGER, region=REGION, circuit_id=CIRCUIT),))
+    world.settled()
+    (asked,) = world.outbox("find_vbr")
+    assert (asked.state, asked.reason) == ("failed", "unknown_account")
+    assert world.calls("read_vbr") == []
+
+
+def test_a_gone_ports_vlan_id_does_not_hide_the_port_that_has_it_now(world: PartnerWorld) -> None:
+    first = world.provisioned()
+    world.cloud.change_port(first, acceptance=str(Acceptance.DELETED))
+    run(world)
+    world.settled()
+    second = world.make_in_console(tenant_uid=NEIGHBOUR)
+    world.cloud.accept(second)
+    # The list shows the newest first: the gone port comes last.
+    run(world)
+    world.settled()
+    vbr_id = world.cloud.create_vbr(second, owner_uid=NEIGHBOUR, vlan_id=VLAN)
+    run(world)
+    world.settled()
+    assert [vbr.vbr_id for vbr in world.adopted(second).vbrs] == [vbr_id]
+    assert world.outbox("find_vbr") == []
 
 
 def test_an_unknown_port_is_read_and_adopted(world: PartnerWorld) -> None:

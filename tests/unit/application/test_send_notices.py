@@ -13,7 +13,7 @@ from crossport.application.endings import Ending
 from crossport.application.errors import SendFailedError, SendRefusedError, StoreUnavailableError
 from crossport.application.ports import InputRow, Loaded, Message, Sender, Store, Stored
 from crossport.application.send_notices import (
-    NoticeContext,
+    AnyNoticeContext,
     NoticeNotRenderedError,
     NoticeRequest,
     UnknownNoticeError,
@@ -125,7 +125,7 @@ class FixedClock:
         return NOW
 
 
-def spoken(context: NoticeContext) -> Message:
+def spoken(context: AnyNoticeContext) -> Message:
     """A text that shows who it was made for."""
     return Message(
         key=context.request.key,
@@ -318,7 +318,7 @@ def test_without_a_store_it_is_tried_again(world: World, step: str) -> None:
     ],
 )
 def test_a_text_that_cannot_be_made(world: World, error: CrossportError, verdict: Verdict) -> None:
-    def render(context: NoticeContext) -> Message:
+    def render(context: AnyNoticeContext) -> Message:
         raise error
 
     world.render = render

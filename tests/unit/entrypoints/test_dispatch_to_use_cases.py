@@ -13,7 +13,7 @@ import pytest
 from crossport.adapters.messages import OrderReply
 from crossport.application.place_order import OrderMessage
 from crossport.application.ports import InputRow, Message, OutboxRow, Policies
-from crossport.application.send_notices import NoticeContext
+from crossport.application.send_notices import AnyNoticeContext
 from crossport.domain.circuit import Circuit
 from crossport.domain.orders import Contract, Tenant
 from crossport.domain.pause import Pause
@@ -70,7 +70,7 @@ class Sent:
         return "m"
 
 
-def plainly(context: NoticeContext) -> Message:
+def plainly(context: AnyNoticeContext) -> Message:
     return Message(key=context.request.key, subject="s", text="t", html="", language="en")
 
 

@@ -16,7 +16,7 @@ from crossport.application.errors import StoreUnavailableError
 from crossport.application.ports import Queue
 from crossport.domain.vocabulary import Verdict
 from crossport.entrypoints.clock import RandomIds, SystemClock
-from crossport.entrypoints.envelope import Opened
+from crossport.entrypoints.envelope import Opened, open_envelope
 from crossport.entrypoints.errors import RetryRecords
 from crossport.entrypoints.function import function
 from crossport.entrypoints.invocation import Invocation
@@ -151,9 +151,9 @@ def test_no_time_left_means_again_not_killed() -> None:
         raise ValueError("slow and broken")
 
     invocation = Invocation(function="orders", request_id="", deadline=50.0, now=lambda: now[0])
-    from crossport.entrypoints.function import _Frame
+    from crossport.entrypoints.function import _Frame, _Kind
 
-    frame = _Frame("orders", run, frozenset(), False, ENVIRON, wire())
+    frame = _Frame(_Kind("orders", run, frozenset(), False, open_envelope, gives_up=True), ENVIRON, wire())
     opened = [Opened(kind="message", key=key, digest="", body={"type": key}) for key in ("a", "b")]
     endings = frame._endings(opened, invocation)
     assert calls == [2]

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,6 +124,29 @@ def test_the_platform_stamps_what_lands() -> None:
     assert landed["aliyunregionid"] == VIRGINIA
     assert landed["aliyunpublishtime"].endswith("Z")
     assert "aliyunoriginalaccountid" not in landed
+
+
+@pytest.mark.parametrize("dead_letter_queue", ["dead-letters", "", "nowhere"])
+def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue_of_its_target(dead_letter_queue: str) -> None:
+    queues = Queues(Journal(Clock()))
+    queues.create(PARTNER, "dead-letters")
+
+    def act(world: World) -> None:
+        world.failures = len(RETRY_AFTER_SECONDS) + 1
+        world.buses.serve(QUEUE, deliver_to_queue(queues))
+        target = replace(function(), dead_letter_queue=dead_letter_queue)
+        world.buses.create_rule(PARTNER, VIRGINIA, "default", rule("a", target))
+        world.buses.publish(PARTNER, VIRGINIA, event())
+
+    world = play(act)
+    assert world.waits == list(RETRY_AFTER_SECONDS)
+    letters = asyncio.run(queues.receive(PARTNER, "dead-letters", batch=16, wait_seconds=0))
+    if dead_letter_queue == "dead-letters":
+        (letter,) = letters
+        assert json.loads(letter.body)["id"] == "id-CreateVirtualBorderRouter"
+    else:
+        assert not letters
+        assert "dropped" in world.what()[-1] or "lost" in world.what()[-1]
 
 
 def test_a_caller_cannot_set_the_platform_s_attributes() -> None:

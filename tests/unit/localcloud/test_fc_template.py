@@ -214,7 +214,7 @@ def test_secrets_stay_out_of_the_repr(tmp_path: Path) -> None:
             "countBasedWindow",
         ),
         (
-            {"triggers": [bridge(runOptions={"mode": "event-driven", "errorsTolerance": "ALL"})]},
+            {"triggers": [bridge(runOptions={"mode": "event-driven", "batchWindow": {"CountBasedWindow": 2}})]},
             "without effect in event-driven mode",
         ),
         (

@@ -14,9 +14,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from crossport.adapters.instants import instant
 from crossport.adapters.notify.deadlines import calendar_facts
 from crossport.adapters.notify.formats import Times, language_of, masked, money_text, one_line, spec_text
-from crossport.application.send_notices import NoticeContext
+from crossport.application.send_notices import AccountNoticeContext, NoticeContext
 from crossport.domain.connection import Connection
 from crossport.domain.effects import gates
 from crossport.domain.history import History
@@ -44,6 +45,31 @@ def facts_of(context: NoticeContext) -> dict[str, Any]:
     """The values that the templates may use. Raises nothing for odd data: what is not known is shown as it is."""
     language = language_of(context.recipient.language)
     return _Writer(context, language, Times(language, zone_named(context.recipient.zone)), words_of(language)).facts()
+
+
+def account_facts_of(context: AccountNoticeContext) -> dict[str, Any]:
+    """The values that templates of notices about a partner account may use; names as in ``facts_of``."""
+    language = language_of(context.recipient.language)
+    times, words = Times(language, zone_named(context.recipient.zone)), words_of(language)
+    details = context.request.details
+    cause = str(details.get("cause", ""))
+    at = instant(details.get("at"))
+    return {
+        "language": language,
+        "to_tenant": False,
+        "recipient_name": context.recipient.name,
+        "partner_name": context.recipient.name,
+        "partner_email": context.recipient.email,
+        "connection": "",
+        "account": masked(context.request.account_id),
+        "letter": str(details.get("letter", "")),
+        "function": str(details.get("function", "")),
+        "source": str(details.get("source", "")),
+        "name": str(details.get("name", "")),
+        "cause": cause,
+        "cause_in_words": words["dead_letter_causes"].get(cause, ""),
+        "at": times.time(at) if at is not None else "",
+    }
 
 
 @dataclass(frozen=True, slots=True)

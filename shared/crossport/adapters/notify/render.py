@@ -9,10 +9,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from crossport.adapters.notify.blocks import blocks_of, plain_text
-from crossport.adapters.notify.facts import facts_of
+from crossport.adapters.notify.facts import account_facts_of, facts_of
 from crossport.adapters.notify.formats import MASKED_FROM, language_of, masked, one_line
 from crossport.application.ports import Message
-from crossport.application.send_notices import NoticeContext, NoticeNotRenderedError, UnknownNoticeError
+from crossport.application.send_notices import (
+    AccountNoticeContext,
+    AnyNoticeContext,
+    NoticeNotRenderedError,
+    UnknownNoticeError,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -20,11 +25,13 @@ if TYPE_CHECKING:
 
 #: Longer values are cut: nothing that a notice says is longer, what an attacker puts into an order may be.
 MAX_VALUE = 500
+#: Kinds of notices that are about a partner account and no connection.
+OF_ACCOUNTS = frozenset({"dead_letters"})
 #: Where a value of the context is the account id that no text may show in full.
 _UID = "full_account_id"
 
 
-def render(context: NoticeContext) -> Message:
+def render(context: AnyNoticeContext) -> Message:
     """The notice's message in the recipient's language.
 
     Raises UnknownNoticeError when no text exists for the kind and party, NoticeNotRenderedError when a template fails.
@@ -32,6 +39,8 @@ def render(context: NoticeContext) -> Message:
     from jinja2 import TemplateError, TemplateNotFound
 
     request = context.request
+    if isinstance(context, AccountNoticeContext) and request.kind not in OF_ACCOUNTS:
+        raise UnknownNoticeError(f"a notice {request.kind} needs a connection")
     language = language_of(context.recipient.language)
     name = f"{language}/{request.kind}.{request.party}.txt"
     try:
@@ -39,7 +48,7 @@ def render(context: NoticeContext) -> Message:
     except TemplateNotFound as error:
         raise UnknownNoticeError(f"there is no text for {request.kind} to the {request.party}") from error
     try:
-        source = template.render({**facts_of(context), _UID: context.connection.tenant_uid})
+        source = template.render(_facts(context))
         subject, _, body = source.lstrip().partition("\n")
         subject = one_line(subject)
         blocks = blocks_of(body, language)
@@ -47,6 +56,12 @@ def render(context: NoticeContext) -> Message:
     except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise NoticeNotRenderedError(f"{name} could not be rendered: {error}", template=name) from error
     return Message(key=request.key, subject=subject, text=plain_text(blocks, language), html=html, language=language)
+
+
+def _facts(context: AnyNoticeContext) -> dict[str, Any]:
+    if isinstance(context, AccountNoticeContext):
+        return account_facts_of(context)
+    return {**facts_of(context), _UID: context.connection.tenant_uid}
 
 
 @cache

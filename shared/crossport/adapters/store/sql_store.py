@@ -12,6 +12,7 @@ from typing import Any, Self
 from crossport.adapters.store import observations, recent
 from crossport.adapters.store.chain import GENESIS, seal_hash
 from crossport.adapters.store.engines import Engine
+from crossport.adapters.store.letters import Letters
 from crossport.adapters.store.open_connections import open_page
 from crossport.adapters.store.operations import NetworkReading, OperationsWriting
 from crossport.adapters.store.rows import (
@@ -54,7 +55,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlStore(OperationsWriting, NetworkReading, Sweeping, ABC):
+class SqlStore(Letters, OperationsWriting, NetworkReading, Sweeping, ABC):
     """``Store`` (application.ports) over an engine, with the administrative changes beside it.
 
     One object holds one connection; threads may share it, processes may not. ``now`` is the seam for time; only

@@ -37,6 +37,10 @@ _AUDIT = (
     "connection_id", "name", "actor", "details",
 )  # fmt: skip
 _FINDING = ("key", "connection_id", "code", "subject", "details", "at", "cleared_at")
+_DEAD_LETTER = (
+    "key", "at", "function", "source", "cause", "form", "account_id", "name", "details", "state", "settled_at", "actor",
+    "reason", "size",
+)  # fmt: skip
 _HOLD = ("circuit_id", "vlan_id", "mbps", "held_at", "released_at")
 _MEMBER = ("connection_id", "phase", "circuit_id", "access_point", "port_id")
 _VLAN = (*_HOLD, "connection_id", "phase", "port_id", "tenant_uid", "tenant")
@@ -130,6 +134,18 @@ class Views(NetworkReading):
         """Open findings, oldest first; with ``cleared`` also those that are settled."""
         wanted = {"connection_id": None, "cleared": cleared, "limit": limit}
         return [_finding(row) for row in self._engine.rows("view_findings", wanted)]
+
+    def dead_letters(
+        self,
+        *,
+        state: str | None = None,
+        cause: str | None = None,
+        function: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> list[Row]:
+        """Dead letters without their bytes, oldest first; ``size`` in bytes, ``details`` by the kind of their cause."""
+        wanted = {"state": state, "cause": cause, "function": function, "limit": limit}
+        return [_named(_DEAD_LETTER, row, parsed="details") for row in self._engine.rows("view_dead_letters", wanted)]
 
     def vlan_history(
         self,

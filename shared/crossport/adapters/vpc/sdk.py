@@ -1,30 +1,18 @@
 """The official VPC client, made for one account and region. The only place that imports the SDK.
 
-Facts about alibabacloud-tea-openapi 0.4 and darabonba-core 1.0 that this module deals with:
-
-- clients are thread safe and keep connections per process; credentials are asked for on every call;
-- ``HTTP_PROXY`` is honoured and ``NO_PROXY`` is not, so that calls to loopback would go to the proxy;
-- an answer that does not fit a model is swallowed (see ``answers``).
+An answer that does not fit a model is swallowed by the SDK (see ``answers``); what it shares with other clients is in
+``adapters.tea``.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from crossport.adapters.credentials import Credentials
+from crossport.adapters.tea import client_config, is_loopback, sdk_errors
 
-
-def is_loopback(endpoint: str) -> bool:
-    """Whether ``host:port`` (or ``[v6]:port``) is this machine."""
-    host = endpoint.rsplit(":", 1)[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+__all__ = ["call", "is_loopback", "make_client", "sdk_errors"]
 
 
 def make_client(
@@ -36,23 +24,16 @@ def make_client(
     read_timeout_ms: int,
 ) -> Any:
     """A typed client. ``endpoint`` None or "" is the SDK's own for the region; a loopback one is spoken to in HTTP."""
-    from alibabacloud_credentials.client import Client as SdkCredentials
-    from alibabacloud_tea_openapi.utils_models import Config
     from alibabacloud_vpc20160428.client import Client
 
-    local = bool(endpoint) and is_loopback(str(endpoint))
-    if local:
-        _never_through_a_proxy(str(endpoint))
-    return Client(
-        Config(
-            credential=SdkCredentials(provider=_Provider(credentials)),
-            region_id=region,
-            endpoint=endpoint or None,
-            protocol="http" if local else "https",
-            connect_timeout=connect_timeout_ms,
-            read_timeout=read_timeout_ms,
-        )
+    config = client_config(
+        region=region,
+        endpoint=endpoint,
+        credentials=credentials,
+        connect_timeout_ms=connect_timeout_ms,
+        read_timeout_ms=read_timeout_ms,
     )
+    return Client(config)
 
 
 def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
@@ -72,56 +53,3 @@ def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
         given["filter"] = [make(key=key, value=list(values)) for key, values in given["filter"].items()]
     request = getattr(models, f"{name}Request")(**given)
     return getattr(client, f"{operation}_with_options")(request, RuntimeOptions())
-
-
-def sdk_errors() -> type[Exception]:
-    """The root of everything that a call raises."""
-    from Tea.exceptions import TeaException
-
-    root: type[Exception] = TeaException
-    return root
-
-
-class _Provider:
-    """What the SDK asks for credentials, on every call."""
-
-    def __init__(self, credentials: Callable[[], Credentials]) -> None:
-        self._credentials = credentials
-
-    def get_credentials(self) -> Any:
-        from alibabacloud_credentials.provider.refreshable import Credentials as SdkValues
-
-        now = self._credentials()
-        return SdkValues(
-            access_key_id=now.access_key_id,
-            access_key_secret=now.access_key_secret,
-            security_token=now.security_token or None,
-            provider_name=self.get_provider_name(),
-        )
-
-    def get_provider_name(self) -> str:
-        # Sent as a header of every call; one of the SDK's own names.
-        return "env"
-
-
-def _never_through_a_proxy(endpoint: str) -> None:
-    """Give the SDK's connections to a loopback endpoint an adapter that ignores proxies.
-
-    The SDK takes proxies from the environment in every call and has no way to switch that off. Sessions are looked up
-    by protocol, host, port and pool size; ours is put there before the first call. Tested with HTTP_PROXY set.
-    """
-    from darabonba.core import DEFAULT_POOL_MAXSIZE, DaraCore
-    from darabonba.request import DaraRequest
-    from requests import Session
-    from requests.adapters import HTTPAdapter
-
-    class Direct(HTTPAdapter):
-        def send(self, *args: Any, **options: Any) -> Any:  # what the session passes on is not ours to name
-            return super().send(*args, **{**options, "proxies": {}})
-
-    key = f"http://{endpoint}:{DaraRequest().port}:pool={DEFAULT_POOL_MAXSIZE}"
-    sessions = DaraCore._sessions  # noqa: SLF001 - there is no public seam
-    if key not in sessions:
-        session = Session()
-        session.mount("http://", Direct(pool_maxsize=DEFAULT_POOL_MAXSIZE))
-        sessions[key] = session

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from crossport.application.adopt import Adopter, AdoptionOutcome
 from crossport.application.commands.desk import LONGEST_LOOK, TICK, Desk, Done, absent, completion, shifted
-from crossport.application.ports import Completion, LeasedRow, OutboxState, Read, Stored
+from crossport.application.commit import find_vbr
+from crossport.application.ports import Completion, LeasedRow, OutboxRow, OutboxState, Read, Stored
 from crossport.application.routing import port_route
 from crossport.domain.policy import Policy
 from crossport.domain.vocabulary import Acceptance, Origin
@@ -26,7 +27,7 @@ def read_port(desk: Desk, leased: LeasedRow) -> Done:
     ending = _settled(desk, leased, read, known, policy)
     if known is not None:
         seen = (*shifted(read, policy), *absent(read, known.connection, policy))
-        return desk.observed(leased, known.connection, seen, ending)
+        return desk.observed(leased, known.connection, seen, ending, outbox=_elsewhere(leased, read, ending))
     if read.port is None:
         return (ending, False) if ending.state is OutboxState.DUE else desk.dropped(leased, "not_our_port")
     if read.port.acceptance == Acceptance.DELETED:
@@ -47,6 +48,23 @@ def _settled(desk: Desk, leased: LeasedRow, read: Read, known: Stored | None, po
     if any(vbr.vbr_id not in listed for vbr in live) and leased.attempts < policy.max_attempts:
         return completion(leased, OutboxState.DUE, "vbr_not_listed", desk.clock.now() + wait)
     return completion(leased, OutboxState.DONE)
+
+
+def _elsewhere(leased: LeasedRow, read: Read, ending: Completion) -> tuple[OutboxRow, ...]:
+    """The commands to find VBRs that were supposed to hang on this port and do not."""
+    if ending.state is OutboxState.DUE:
+        return ()
+    payload, listed = leased.row.payload, {vbr.vbr_id for vbr in read.vbrs}
+    return tuple(
+        find_vbr(
+            vbr_id,
+            account_id=str(payload["account_id"]),
+            region=str(payload["region"]),
+            circuit_id=str(payload["circuit_id"]),
+        )
+        for vbr_id in payload.get("vbr_ids", ())
+        if vbr_id not in listed
+    )
 
 
 def _adopt(desk: Desk, leased: LeasedRow, read: Read, policy: Policy, ending: Completion) -> Done:

@@ -10,6 +10,14 @@ from crossport.application.ports.cloud import (
     Read,
     VbrRead,
 )
+from crossport.application.ports.functions import (
+    FunctionAnswer,
+    Functions,
+)
+from crossport.application.ports.letters import (
+    DeadLetter,
+    LetterState,
+)
 from crossport.application.ports.messages import (
     Message,
     Queue,
@@ -52,9 +60,13 @@ __all__ = [
     "CloudFailure",
     "Completion",
     "CreatePort",
+    "DeadLetter",
+    "FunctionAnswer",
+    "Functions",
     "Ids",
     "InputRow",
     "LeasedRow",
+    "LetterState",
     "Loaded",
     "Message",
     "OpenConnection",

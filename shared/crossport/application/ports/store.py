@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from crossport.application.ports.letters import DeadLetter, LetterState
 from crossport.application.ports.operations import Operations
 from crossport.application.ports.rows import (
     CircuitRun,
@@ -144,6 +145,30 @@ class Store(Operations, Protocol):
 
     def put_bookmark(self, name: str, place: str, *, at: datetime) -> None:
         """Keep where a long walk has come to, for whoever goes on with it."""
+        ...
+
+    def attempted(self, key: str, *, at: datetime) -> int:
+        """Count a try of a record that ended as ``retry``; how many there were by now. Old counts are forgotten."""
+        ...
+
+    def keep_dead_letter(
+        self, letter: DeadLetter, *, alert: Callable[[int], OutboxRow], inputs: Sequence[InputRow] = ()
+    ) -> bool:
+        """Keep a letter with rows of the audit trail, in one transaction; False when it was kept before.
+
+        When no other letter of its function, cause and source waits, ``alert`` makes the notice of it from the number
+        of those that were settled before: one notice for each time that a cause comes up.
+        """
+        ...
+
+    def dead_letter(self, key: str) -> DeadLetter | None:
+        """The letter, whatever has become of it, or None."""
+        ...
+
+    def settle_dead_letter(
+        self, letter: DeadLetter, state: LetterState, *, actor: str, reason: str, at: datetime
+    ) -> bool:
+        """Say what has become of a letter, audited; False when somebody else has since ``letter`` was read."""
         ...
 
     def configuration(self) -> tuple[int, Mapping[str, Any]] | None:

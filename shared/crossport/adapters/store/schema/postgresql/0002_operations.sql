@@ -25,3 +25,28 @@ CREATE TABLE pause (
     actor      TEXT COLLATE "C" NOT NULL,
     reason     TEXT COLLATE "C" NOT NULL
 );
+
+CREATE TABLE attempt (
+    key   TEXT COLLATE "C" PRIMARY KEY,
+    tries BIGINT NOT NULL,
+    at    TEXT COLLATE "C" NOT NULL
+);
+
+CREATE TABLE dead_letter (
+    key        TEXT COLLATE "C" PRIMARY KEY,
+    at         TEXT COLLATE "C" NOT NULL,
+    function   TEXT COLLATE "C" NOT NULL,
+    source     TEXT COLLATE "C" NOT NULL,
+    cause      TEXT COLLATE "C" NOT NULL,
+    form       TEXT COLLATE "C" NOT NULL,
+    account_id TEXT COLLATE "C" NOT NULL,
+    name       TEXT COLLATE "C" NOT NULL,
+    details    TEXT COLLATE "C" NOT NULL,
+    body       BYTEA NOT NULL,
+    state      TEXT COLLATE "C" NOT NULL DEFAULT 'kept',
+    settled_at TEXT COLLATE "C",
+    actor      TEXT COLLATE "C" NOT NULL DEFAULT '',
+    reason     TEXT COLLATE "C" NOT NULL DEFAULT ''
+);
+
+CREATE INDEX dead_letter_by_cause ON dead_letter (function, cause, source, state);

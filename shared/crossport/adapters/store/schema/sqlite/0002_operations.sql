@@ -30,3 +30,30 @@ CREATE TABLE pause (
     actor      TEXT NOT NULL,
     reason     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- How often a record has ended as retry. ``key`` is a digest of function, inbox key and content.
+CREATE TABLE attempt (
+    key   TEXT PRIMARY KEY,
+    tries INTEGER NOT NULL,
+    at    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Dead letters as they came, byte for byte. ``state`` is kept, replayed or discarded; nothing is ever deleted.
+CREATE TABLE dead_letter (
+    key        TEXT PRIMARY KEY,
+    at         TEXT NOT NULL,
+    function   TEXT NOT NULL,
+    source     TEXT NOT NULL,
+    cause      TEXT NOT NULL,
+    form       TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    details    TEXT NOT NULL,
+    body       BLOB NOT NULL,
+    state      TEXT NOT NULL DEFAULT 'kept',
+    settled_at TEXT,
+    actor      TEXT NOT NULL DEFAULT '',
+    reason     TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX dead_letter_by_cause ON dead_letter (function, cause, source, state);
