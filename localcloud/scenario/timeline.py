@@ -24,6 +24,8 @@ _VERDICT_COLOURS = {
 }
 #: Reads and plumbing that a person does not follow.
 _QUIET_ACTIONS = ("Describe", "List", "Get")
+#: Wake-ups; the tick that starts shards says nothing by itself, what the shards found does.
+_UNSAID = ("outbox.poke", "timer", "every-ten-minutes")
 
 
 class Timeline:
@@ -80,7 +82,7 @@ def _function_line(entry: Entry) -> Text | None:
 
 
 def _speaks(verdict: Mapping[str, Any]) -> bool:
-    return bool(verdict.get("name")) and verdict.get("name") not in ("outbox.poke", "timer")
+    return bool(verdict.get("name")) and verdict.get("name") not in _UNSAID
 
 
 def _verdict(verdict: Mapping[str, Any]) -> Text:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from crossport.application.ports import CircuitRun, Save
 from crossport.domain.decide import Finding
 from crossport.domain.differences import known_of
+from crossport.domain.sweep import SweptCircuit
 from tests.contract.store_examples import CIRCUIT, MINUTE, NOW, PARTNER, connection, save, saved, stored, with_port
 from tests.contract.store_insight import Stores
 from tests.unit.domain.examples import WINDOW
@@ -63,3 +64,15 @@ def test_findings_of_a_circuit_open_and_clear_with_its_runs(stores: Stores) -> N
     assert stores.insight.findings() == []
     store.reconciled(run(CLASH, minute=3))
     assert stores.insight.findings() == [f"{CIRCUIT.circuit_id}:vlan_clash:120"]
+
+
+def test_the_latest_complete_run_of_every_circuit_is_known(stores: Stores) -> None:
+    (before,) = stores.store.swept_circuits()
+    assert before == SweptCircuit(circuit_id=CIRCUIT.circuit_id, account_id=PARTNER, region=CIRCUIT.region)
+    stores.store.reconciled(replace(run(complete=False), listed=7))
+    assert stores.other.swept_circuits() == (before,)
+    stores.store.reconciled(run(minute=1))
+    after = replace(before, listed=2, completed_at=NOW + MINUTE)
+    assert stores.other.swept_circuits() == (after,)
+    stores.store.reconciled(replace(run(complete=False, minute=2), listed=1))
+    assert stores.other.swept_circuits() == (after,)

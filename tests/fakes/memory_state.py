@@ -81,6 +81,8 @@ class State:
     #: What lists should show, by connection.
     known: dict[str, Known] = field(default_factory=dict)
     runs: dict[str, CircuitRun] = field(default_factory=dict)
+    #: The latest complete ones.
+    completed: dict[str, CircuitRun] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     inbox: dict[str, str] = field(default_factory=dict)
     audit: list[InputRow] = field(default_factory=list)

@@ -31,6 +31,7 @@ from crossport.domain.differences import Known
 from crossport.domain.groups import Sibling
 from crossport.domain.orders import Contract, Tenant
 from crossport.domain.quota import CallQuota
+from crossport.domain.sweep import SweptCircuit
 from crossport.domain.vocabulary import Phase
 from tests.fakes.memory_letters import MemoryLetters
 from tests.fakes.memory_operations import MemoryOperations
@@ -178,11 +179,26 @@ class MemoryStore(MemoryLetters, MemoryOperations):
     def reconciled(self, run: CircuitRun) -> None:
         state = self._box.state
         state.runs[run.circuit_id] = run
+        if run.complete:
+            state.completed[run.circuit_id] = run
         found = {f"{run.circuit_id}:{each.code}:{each.subject}": each for each in run.breaches}
         for key in [key for key in state.findings if key.startswith(f"{run.circuit_id}:")]:
             if key not in found and run.complete:
                 del state.findings[key]
         state.findings.update(found)
+
+    def swept_circuits(self) -> Sequence[SweptCircuit]:
+        done = self.state.completed
+        return tuple(
+            SweptCircuit(
+                circuit_id=circuit_id,
+                account_id=circuit.account_id,
+                region=circuit.region,
+                listed=done[circuit_id].listed if circuit_id in done else 0,
+                completed_at=done[circuit_id].at if circuit_id in done else None,
+            )
+            for circuit_id, circuit in sorted(self.state.circuits.items())
+        )
 
     def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:
         key = (account_id, region, api)

@@ -115,7 +115,7 @@ MISTAKES: dict[str, Apply] = {
 @pytest.fixture(scope="module")
 def few() -> Iterator[Lives]:
     """Enough lives that each kind of them occurs."""
-    with lived(3, 120) as lives:
+    with lived(3, 250) as lives:
         yield lives
 
 

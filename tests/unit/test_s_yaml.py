@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from crossport.application.actiontrail import FOLLOWED
+from crossport.domain.sweep import SLOT, WORKING_TIME
 from crossport.entrypoints.letters import READERS, letter_of
 from localcloud.eventbridge.patterns import Pattern
 from localcloud.fc.schema import STREAM_TIMEOUT_LIMIT
@@ -67,7 +68,17 @@ def pattern(name: str) -> Pattern:
 
 
 def test_the_functions_are_those_of_the_design() -> None:
-    assert NAMES == ["billing", "dead_letters", "deadlines", "notices", "orders", "port_events", "relay", "vbr_events"]
+    assert NAMES == [
+        "billing",
+        "dead_letters",
+        "deadlines",
+        "notices",
+        "orders",
+        "port_events",
+        "reconcile",
+        "relay",
+        "vbr_events",
+    ]
 
 
 def test_every_function_runs_on_3_12_with_its_hooks(function: FunctionDefinition) -> None:
@@ -121,7 +132,8 @@ def test_the_package_is_built_where_s_yaml_looks_for_it() -> None:
 
 def test_nothing_is_left_to_a_default_that_is_too_small(function: FunctionDefinition) -> None:
     # 3 s is shorter than a cold start; a smaller share of a core makes it longer still.
-    assert 60 <= function.timeout <= STREAM_TIMEOUT_LIMIT
+    behind_events = any(isinstance(trigger, QueueTrigger | EventTrigger) for trigger in function.triggers)
+    assert 60 <= function.timeout <= (STREAM_TIMEOUT_LIMIT if behind_events else SLOT.total_seconds())
     assert function.cpu >= 0.5
     assert function.initializer is not None
     assert function.initializer.timeout >= 30
@@ -200,16 +212,29 @@ def test_failed_asynchronous_invocations_have_somewhere_to_go(function: Function
 
 def test_timers() -> None:
     assert {name: timers(FUNCTIONS[name]) for name in NAMES if timers(FUNCTIONS[name])} == {
+        "reconcile": ["0 */10 * * * *"],
         "relay": ["@every 1m"],
         "billing": ["CRON_TZ=Asia/Shanghai 0 10 0 * * *"],
         "deadlines": ["0 2 * * * *"],
     }
 
 
-def test_only_the_relay_may_and_can_call_the_vpc_api(function: FunctionDefinition) -> None:
-    calls = function.name == "relay"
-    assert ("CROSSPORT_VPC_ENDPOINT" in function.environment) is calls
-    assert function.role.endswith("role/crossport-relay" if calls else "role/crossport-function")
+ROLES = {"relay": "crossport-relay", "reconcile": "crossport-reconcile"}
+
+
+def test_only_relay_and_reconcile_may_and_can_call_the_vpc_api(function: FunctionDefinition) -> None:
+    assert ("CROSSPORT_VPC_ENDPOINT" in function.environment) is (function.name in ROLES)
+    assert function.role.endswith(f"role/{ROLES.get(function.name, 'crossport-function')}")
+
+
+def test_shards_of_reconcile_are_tasks_of_one_slot() -> None:
+    function = FUNCTIONS["reconcile"]
+    assert function.async_config.task
+    assert not any(other.async_config.task for name, other in FUNCTIONS.items() if name != "reconcile")
+    # A shard has ended when the next tick looks for what is left, and is not kept beyond its slot.
+    assert WORKING_TIME.total_seconds() < function.timeout < SLOT.total_seconds()
+    assert function.async_config.max_age <= SLOT.total_seconds()
+    assert function.environment["CROSSPORT_FC_ENDPOINT"] == "fcv3.us-east-1.aliyuncs.com"
 
 
 def test_every_function_knows_its_store_its_region_and_its_queues(function: FunctionDefinition) -> None:

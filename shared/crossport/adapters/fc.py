@@ -19,6 +19,9 @@ from crossport.domain.errors import CrossportError
 #: Milliseconds; a synchronous invocation answers when the function has ended, after 300 s at most (s.yaml).
 CONNECT_TIMEOUT_MS = 5_000
 READ_TIMEOUT_MS = 310_000
+#: An asynchronous one answers when it was accepted.
+START_TIMEOUT_MS = 10_000
+_ACCEPTED, _TAKEN = 202, 409
 #: Codes that the same request will meet again (API reference, error codes); all others are worth another try.
 _FOR_GOOD = frozenset(
     {
@@ -37,7 +40,7 @@ class FunctionRefusedError(CrossportError):
 
 
 class FunctionCompute:
-    """``application.ports.Functions``: the functions of one account in one region.
+    """``application.ports.Functions`` and ``Tasks``: the functions of one account in one region.
 
     ``endpoint`` is host or host:port; None or "": the SDK's own for the region. The SDK is imported at the first call.
     """
@@ -69,6 +72,34 @@ class FunctionCompute:
             raise _unavailable(function, "no answer came") from error
         headers = {name.lower(): value for name, value in (answer.headers or {}).items()}
         return FunctionAnswer(payload=bytes(said), error_type=headers.get("x-fc-error-type", ""))
+
+    def start(self, function: str, payload: bytes, *, task_id: str) -> bool:
+        """See ``application.ports.Tasks``. Raises FunctionUnavailableError and FunctionRefusedError.
+
+        An id that was taken is documented as HTTP 409 (Function Compute, "Asynchronous tasks"), without a code. An
+        invocation that was accepted although no answer came is met again under its id.
+        """
+        from alibabacloud_fc20230330 import models
+        from darabonba.runtime import RuntimeOptions
+
+        try:
+            answer = self._client().invoke_function_with_options(
+                function,
+                models.InvokeFunctionRequest(body=io.BytesIO(payload)),
+                models.InvokeFunctionHeaders(x_fc_invocation_type="Async", x_fc_async_task_id=task_id),
+                RuntimeOptions(read_timeout=START_TIMEOUT_MS),
+            )
+        except CrossportError:
+            raise
+        except sdk_errors() as error:
+            if getattr(error, "status_code", None) == _TAKEN:
+                return False
+            raise _translated(error, function) from error
+        except OSError as error:
+            raise _unavailable(function, "no answer came") from error
+        if answer.status_code != _ACCEPTED:
+            raise _unavailable(function, f"HTTP {answer.status_code} to an asynchronous invocation")
+        return True
 
     def _client(self) -> Any:
         if self._made is None:

@@ -219,6 +219,17 @@ class OutboxPoke(_Model):
     version: Literal[1] = 1
 
 
+class ReconcileCircuits(_Model):
+    """A shard of the sweep: circuits of one account and region, in the slot that the timer's tick lies in."""
+
+    type: Literal["reconcile.circuits"]
+    version: Literal[1] = 1
+    account_id: Uid
+    region: Name
+    slot: Time
+    circuit_ids: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1_000)]
+
+
 class ReplyReason(_Model):
     """One reason of a rejection: a stable code, a sentence, and what it is about."""
 
@@ -258,7 +269,7 @@ Ordered = (
     | OrderCancel
     | OrderRecover
 )
-Message = Ordered | UsageReported | NoticeSend | OutboxPoke
+Message = Ordered | UsageReported | NoticeSend | OutboxPoke | ReconcileCircuits
 
 _READER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 _REQUESTS = frozenset({"order.change_spec", "order.change_vlan", "order.cease", "order.cancel", "order.recover"})
@@ -272,6 +283,7 @@ _BY_KIND = {
     "less_than_equal": "out_of_range",
     "less_than": "out_of_range",
     "too_long": "out_of_range",
+    "too_short": "out_of_range",
     "string_too_long": "out_of_range",
     "string_too_short": "out_of_range",
     "string_pattern_mismatch": "malformed",

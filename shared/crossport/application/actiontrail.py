@@ -38,6 +38,8 @@ class CloudRecord:
     write: bool
     #: userIdentity, for the audit trail only: never trusted.
     actor: str
+    #: acsRegion, which whoever wrote the record chose; "" when it names none.
+    claimed_region: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

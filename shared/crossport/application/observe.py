@@ -26,7 +26,7 @@ from crossport.application.ports import (
     Stored,
     Unrouted,
 )
-from crossport.application.routing import port_route, routes_of, token_route, vbr_route
+from crossport.application.routing import port_route, routes_for, routes_of, vbr_route
 from crossport.domain.decide import Decision, decide
 from crossport.domain.trust import may_speak
 from crossport.domain.vocabulary import Verdict
@@ -78,7 +78,7 @@ class _Batch:
             for number, record in enumerate(records):
                 meaning = self._screened(number, record)
                 if meaning is not None:
-                    open_inputs[number] = _Input(record, meaning, _routes(meaning))
+                    open_inputs[number] = _Input(record, meaning, routes_for(meaning))
             for _ in range(MAX_ROUNDS):
                 open_inputs = {n: i for n, i in open_inputs.items() if n not in self._endings}
                 if not open_inputs:
@@ -154,6 +154,9 @@ class _Batch:
             return self._settle(number, record, Verdict.REJECTED, "unknown_account", claims=False)
         if meaning.port_id in loaded.circuits:
             return self._settle(number, record, Verdict.IGNORED, "circuit_operation", claims=True)
+        if stranger and record.claimed_region not in {"", *(each.region for each in self._store.circuits())}:
+            # It would have us call the API of a region that a tenant has made up.
+            return self._settle(number, record, Verdict.REJECTED, "region_mismatch", claims=False)
         if stranger:
             if not meaning.port_id:
                 # There is nothing to read, and what a tenant says of a VBR is not kept.
@@ -172,20 +175,16 @@ class _Batch:
         record, connection = one.record, stored.connection
         if record.account_id == connection.account_id:
             return True
+        owner = connection.connection_id
         if not may_speak(record.account_id, connection, self._own):
-            self._settle(
-                number,
-                record,
-                Verdict.REJECTED,
-                "account_mismatch",
-                claims=False,
-                connection_id=connection.connection_id,
-            )
+            self._settle(number, record, Verdict.REJECTED, "account_mismatch", claims=False, connection_id=owner)
+            return False
+        if record.claimed_region not in {"", connection.region}:
+            self._settle(number, record, Verdict.REJECTED, "region_mismatch", claims=False, connection_id=owner)
             return False
         port_id = connection.port_id or one.meaning.port_id
         if not port_id:
             # A Token led here, and neither side knows a port that could be read.
-            owner = connection.connection_id
             self._settle(number, record, Verdict.IGNORED, "no_port_yet", claims=True, connection_id=owner)
             return False
         command = self._read(record, port_id, connection.connection_id, connection.account_id, connection.region)
@@ -364,17 +363,6 @@ class _Batch:
             name=record.name,
             details=details,
         )
-
-
-def _routes(meaning: Meaning) -> tuple[str, ...]:
-    routes = []
-    if meaning.port_id:
-        routes.append(port_route(meaning.port_id))
-    if meaning.vbr_id:
-        routes.append(vbr_route(meaning.vbr_id))
-    if meaning.token:
-        routes.append(token_route(meaning.token))
-    return tuple(routes)
 
 
 def _waiting(one: _Input, at: datetime) -> tuple[Unrouted, ...]:

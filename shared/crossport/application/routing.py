@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from crossport.application.actiontrail import Meaning
 from crossport.domain.connection import Connection
 from crossport.domain.vocabulary import Origin
 
@@ -25,6 +26,16 @@ def vbr_route(vbr_id: str) -> str:
 def token_route(token: str) -> str:
     """The route of a create call of ours, by its Token."""
     return f"token:{token}"
+
+
+def routes_for(meaning: Meaning) -> tuple[str, ...]:
+    """The routes that may lead to the connection which a record is about."""
+    found = (
+        (port_route, meaning.port_id),
+        (vbr_route, meaning.vbr_id),
+        (token_route, meaning.token),
+    )
+    return tuple(route(name) for route, name in found if name)
 
 
 def new_routes(connection: Connection, routed: Collection[str]) -> tuple[str, ...]:

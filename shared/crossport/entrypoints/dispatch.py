@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 from crossport.application.endings import Ending
@@ -23,6 +24,9 @@ Input = TypeVar("Input")
 
 #: Refusals of inputs that are well formed and trusted, but not for us.
 _NOT_OURS = frozenset({"unknown_event_type"})
+
+#: Of a shard's time, what is kept for the call that is being made when the time is up.
+SHARD_MARGIN = timedelta(seconds=20)
 
 _log = logging.getLogger("crossport.dispatch")
 
@@ -142,6 +146,57 @@ def keep_ledger(app: App, opened: Sequence[Opened], invocation: Invocation) -> l
             sealed = seal(store=app.store(), clock=app.clock, ids=app.ids)
             _log.info("sealed", extra={"request_id": invocation.request_id, "records": sealed})
         return [_worked(one, sealed > 0) if reading is None else next(recorded) for one, reading in inputs]
+
+    return _sorted_out(app, opened, invocation, understood, work)
+
+
+def sweep(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
+    """The timer starts shards; a shard, which is an invocation of this very function, reconciles its circuits.
+
+    A list that broke off is no reason to try the invocation again: the next slot begins with that circuit.
+    """
+    from crossport.adapters.instants import instant
+    from crossport.application.sweep import run_shard, start_shards
+    from crossport.domain.sweep import Shard
+    from crossport.entrypoints.inputs import to_shard
+
+    def understood(one: Opened) -> tuple[Opened, Shard | None] | Refusal:
+        if one.kind == "timer":
+            return one, None
+        shard = to_shard(one)
+        return shard if isinstance(shard, Refusal) else (one, shard)
+
+    def tick(one: Opened) -> Ending:
+        at = instant(one.time) or app.clock.now()
+        started = start_shards(at, store=app.store(), policies=app.policies(), tasks=app.tasks)
+        fields = {"slot": started.slot.isoformat(), "shards": len(started.shards), "known": started.known}
+        _log.info("shards_started", extra={"request_id": invocation.request_id, **fields, "reason": started.refused})
+        if started.refused:
+            return Ending(key=one.key, verdict=Verdict.RETRY, reason="function_unavailable", name=record_name(one))
+        return _worked(one, bool(started.shards))
+
+    def reconcile(one: Opened, shard: Shard) -> Ending:
+        until = app.clock.now() + invocation.remaining() - SHARD_MARGIN
+        reports = run_shard(
+            shard,
+            store=app.store(),
+            cloud=lambda: app.patient_cloud(until),
+            policies=app.policies(),
+            clock=app.clock,
+            until=until,
+        )
+        for report in reports:
+            fields = {"circuit_id": report.circuit.circuit_id, "listed": report.listed, "reason": report.why}
+            found = {"differences": len(report.healed), "breaches": len(report.breaches)}
+            _log.info("circuit_reconciled", extra={"request_id": invocation.request_id, **fields, **found})
+        incomplete = len(reports) < len(shard.circuit_ids) or not all(report.complete for report in reports)
+        if any(report.healed or report.breaches for report in reports) or (incomplete and reports):
+            reason = "incomplete" if incomplete else ""
+            return Ending(key=one.key, verdict=Verdict.APPLIED, reason=reason, name=record_name(one))
+        return _worked(one, anything=False)
+
+    def work(inputs: Sequence[tuple[Opened, Shard | None]]) -> list[Ending]:
+        return [tick(one) if shard is None else reconcile(one, shard) for one, shard in inputs]
 
     return _sorted_out(app, opened, invocation, understood, work)
 

@@ -18,6 +18,7 @@ from crossport.adapters.messages import (
     OrderNew,
     OrderRecover,
     OrderRequest,
+    ReconcileCircuits,
     UsageReported,
     addressee,
     parse_message,
@@ -28,6 +29,7 @@ from crossport.application.send_notices import NoticeRequest
 from crossport.domain.connection import Milestone, Refusal, Request
 from crossport.domain.migration import MigrationOrder
 from crossport.domain.orders import Order
+from crossport.domain.sweep import Shard
 from crossport.domain.vocabulary import RequestKind
 from crossport.entrypoints.envelope import Opened
 from crossport.entrypoints.records import record_name
@@ -104,6 +106,19 @@ def to_reading(one: Opened) -> UsageReading | Refusal:
             period_start=message.period_start,
             period_end=message.period_end,
             outbound_bytes=message.outbound_bytes,
+        )
+    return message[0] if isinstance(message, tuple) else _not_here(message)
+
+
+def to_shard(one: Opened) -> Shard | Refusal:
+    """A shard of the sweep, or the first thing that is wrong with it."""
+    message = understood(one)
+    if isinstance(message, ReconcileCircuits):
+        return Shard(
+            account_id=message.account_id,
+            region=message.region,
+            slot=message.slot,
+            circuit_ids=message.circuit_ids,
         )
     return message[0] if isinstance(message, tuple) else _not_here(message)
 

@@ -18,6 +18,8 @@ from crossport.entrypoints.envelope import Opened
 
 #: How records of API calls and of calls made in a console end in ``type``; both have been seen for console users.
 _CALLS = (":ActionTrail:ApiCall", ":ActionTrail:ConsoleOperation")
+#: The source of records of VPC calls, unified; an application's own events must name another [INF].
+SOURCE = "acs.vpc"
 _MAX_ACTOR = 200
 
 
@@ -25,8 +27,8 @@ def to_record(opened: Opened) -> CloudRecord | Refusal:
     """The record of a VPC call, or why it is none.
 
     Refusal codes: wrong_envelope (or the envelope's own reason) when it is no cloud event, unknown_event_type for
-    another service or kind of event, no_account, no_event_name, bad_time. Time is the record's eventTime, else the
-    envelope's: aware, or it does not count.
+    another service or kind of event, wrong_source when the platform did not write it, no_account, no_event_name,
+    bad_time. Time is the record's eventTime, else the envelope's: aware, or it does not count.
     """
     if opened.kind == "unreadable":
         return Refusal(code=opened.reason, message=opened.detail)
@@ -35,6 +37,8 @@ def to_record(opened: Opened) -> CloudRecord | Refusal:
     data = opened.data
     if not _is_vpc_call(opened.type, data):
         return Refusal(code="unknown_event_type", message="no record of a VPC call", subject=opened.type)
+    if opened.source != SOURCE:
+        return Refusal(code="wrong_source", message="not an event of the cloud's own", subject=opened.source)
     if not opened.account_id:
         return Refusal(code="no_account", message="the envelope names no account")
     name = _text(data.get("eventName"))
@@ -56,6 +60,7 @@ def to_record(opened: Opened) -> CloudRecord | Refusal:
         error_code=_error_code(data),
         write=write is None or write == "" or _text(write).casefold() == "write",
         actor=_actor(data.get("userIdentity")),
+        claimed_region=_text(data.get("acsRegion")),
     )
 
 

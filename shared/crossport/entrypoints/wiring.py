@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from crossport.application.errors import NotConfiguredError
-from crossport.application.ports import Clock, Cloud, Ids, Policies, Queue, Sender, Store, WorkingDays
+from crossport.application.ports import Clock, Cloud, Ids, Policies, Queue, Sender, Store, Tasks, WorkingDays
 from crossport.domain.errors import CrossportError
 from crossport.entrypoints.clock import OffsetClock, RandomIds, SystemClock
 from crossport.entrypoints.settings import Settings
@@ -46,6 +46,7 @@ class App:
     given_store: Store | None = None
     given_policies: Policies | None = None
     given_cloud: Cloud | None = None
+    given_tasks: Tasks | None = None
     given_queue: Queue | None = None
     given_poke_queue: Queue | None = None
     given_render: Render | None = None
@@ -111,6 +112,19 @@ class App:
         if self._quota is not None:
             self._quota.until = until
         return cloud
+
+    def tasks(self) -> Tasks:
+        """The functions of the account and region that this process runs in."""
+        if self.given_tasks is None:
+            from crossport.adapters.credentials import from_environment
+            from crossport.adapters.fc import FunctionCompute
+
+            self.given_tasks = FunctionCompute(
+                region=self.settings.region,
+                endpoint=self.settings.fc_endpoint,
+                credentials=lambda: from_environment(self.environ),
+            )
+        return self.given_tasks
 
     def queue(self) -> Queue:
         """The queues of the account that this process runs in."""

@@ -10,9 +10,10 @@ import pytest
 import stamina
 
 from crossport.adapters.credentials import Credentials
+from crossport.adapters.tea import is_loopback
 from crossport.adapters.vpc import VpcCloud
 from crossport.adapters.vpc.answers import answered_at, moment, vlan
-from crossport.adapters.vpc.sdk import is_loopback, make_client
+from crossport.adapters.vpc.sdk import make_client
 from crossport.application.ports import CloudFailure
 from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.vocabulary import Presence, Source

@@ -52,8 +52,8 @@ def test_a_lock_pins_what_the_tests_run_with_and_names_no_index(name: str) -> No
     assert not re.search(r"^-", text, re.MULTILINE)
 
 
-def test_only_the_relay_carries_the_vpc_sdk() -> None:
-    assert [name for name, wanted in extras().items() if "vpc" in wanted] == ["relay"]
+def test_only_relay_and_reconcile_carry_the_vpc_sdk() -> None:
+    assert [name for name, wanted in extras().items() if "vpc" in wanted] == ["reconcile", "relay"]
 
 
 def test_what_is_built_from_source_is_locked_somewhere() -> None:

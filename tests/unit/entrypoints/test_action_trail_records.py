@@ -71,6 +71,7 @@ def test_everything_is_unpacked() -> None:
         error_code="",
         write=True,
         actor="ram-user:1663676968115556:shami",
+        claimed_region="us-east-1",
     )
 
 

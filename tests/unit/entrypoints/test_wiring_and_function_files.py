@@ -22,7 +22,7 @@ from crossport.entrypoints.wiring import POLICIES_FRESH, build
 from tests.fakes.manual_clock import ManualClock
 
 FUNCTIONS = Path(__file__).resolve().parents[3] / "functions"
-NAMES = ["billing", "dead_letters", "deadlines", "notices", "orders", "port_events", "relay", "vbr_events"]
+NAMES = ["billing", "dead_letters", "deadlines", "notices", "orders", "port_events", "reconcile", "relay", "vbr_events"]
 HEAVY = [
     "pydantic",
     "mns",

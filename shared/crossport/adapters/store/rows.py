@@ -320,6 +320,8 @@ def circuit_run_columns(run: CircuitRun) -> dict[str, Any]:
         "listed": run.listed,
         "differences": json_text(run.differences),
         "breaches": json_text([{"code": each.code, "subject": each.subject, **each.details} for each in run.breaches]),
+        "completed_at": stamp(run.at) if run.complete else "",
+        "completed_listed": run.listed if run.complete else 0,
     }
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from crossport.adapters.store.engines import Engine
-from crossport.adapters.store.rows import circuit_run_columns, finding_columns, run_audit_columns, stamp
+from crossport.adapters.store.rows import circuit_run_columns, finding_columns, run_audit_columns, stamp, time_of
 from crossport.application.ports import CircuitRun
 from crossport.domain.differences import Known
 from crossport.domain.quota import CallQuota
+from crossport.domain.sweep import SweptCircuit
 
 
 class Sweeping:
@@ -34,6 +35,19 @@ class Sweeping:
                 self._engine.write("insert_finding", finding_columns(finding, run.circuit_id, run.at))
             if run.differences or run.breaches or not run.complete:
                 self._engine.write("insert_audit", run_audit_columns(run))
+
+    def swept_circuits(self) -> Sequence[SweptCircuit]:
+        """See ``Store.swept_circuits``."""
+        return tuple(
+            SweptCircuit(
+                circuit_id=circuit_id,
+                account_id=account_id,
+                region=region,
+                listed=listed,
+                completed_at=time_of(completed_at) if completed_at else None,
+            )
+            for circuit_id, account_id, region, listed, completed_at in self._engine.rows("swept_circuits")
+        )
 
     def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:
         """See ``Store.take_call``."""

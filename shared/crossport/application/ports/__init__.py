@@ -13,6 +13,7 @@ from crossport.application.ports.cloud import (
 from crossport.application.ports.functions import (
     FunctionAnswer,
     Functions,
+    Tasks,
 )
 from crossport.application.ports.letters import (
     DeadLetter,
@@ -83,6 +84,7 @@ __all__ = [
     "Sender",
     "Store",
     "Stored",
+    "Tasks",
     "Unrouted",
     "VbrRead",
     "WorkingDays",

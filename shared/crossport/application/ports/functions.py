@@ -23,3 +23,15 @@ class Functions(Protocol):
         Raises FunctionUnavailableError when it could not be asked.
         """
         ...
+
+
+class Tasks(Protocol):
+    """Function Compute, as far as tasks go: asynchronous invocations with an id."""
+
+    def start(self, function: str, payload: bytes, *, task_id: str) -> bool:
+        """Have a function invoked; False when this task id was taken before: it runs already, or has run.
+
+        A task id is 1 to 128 characters, ``[A-Za-z_][A-Za-z0-9_-]*``. Raises FunctionUnavailableError, or another
+        CrossportError when the service has refused for good.
+        """
+        ...

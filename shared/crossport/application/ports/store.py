@@ -26,6 +26,7 @@ from crossport.domain.circuit import Circuit
 from crossport.domain.differences import Known
 from crossport.domain.orders import Tenant
 from crossport.domain.quota import CallQuota
+from crossport.domain.sweep import SweptCircuit
 
 
 class Store(Operations, Protocol):
@@ -97,6 +98,10 @@ class Store(Operations, Protocol):
     def reconciled(self, run: CircuitRun) -> None:
         """Keep what a reconciliation has found: the circuit's latest run, its findings, and, unless it found nothing,
         a line of the audit trail."""
+        ...
+
+    def swept_circuits(self) -> Sequence[SweptCircuit]:
+        """Every circuit with its latest complete reconciliation, by circuit id."""
         ...
 
     def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:

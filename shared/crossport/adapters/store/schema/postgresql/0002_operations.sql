@@ -19,6 +19,9 @@ CREATE TABLE bookmark (
 CREATE INDEX connection_open ON connection (id)
     WHERE phase NOT IN ('rejected', 'failed', 'withdrawn', 'declined', 'released');
 
+ALTER TABLE circuit_run ADD COLUMN completed_at TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE circuit_run ADD COLUMN completed_listed INTEGER NOT NULL DEFAULT 0;
+
 CREATE TABLE pause (
     account_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     since      TEXT COLLATE "C" NOT NULL,

@@ -23,6 +23,11 @@ CREATE TABLE bookmark (
 CREATE INDEX connection_open ON connection (id)
     WHERE phase NOT IN ('rejected', 'failed', 'withdrawn', 'declined', 'released');
 
+-- When the latest complete run of a circuit began ('' while none was complete) and how many ports it has seen; the other
+-- columns are of the latest run, complete or not.
+ALTER TABLE circuit_run ADD COLUMN completed_at TEXT NOT NULL DEFAULT '';
+ALTER TABLE circuit_run ADD COLUMN completed_listed INTEGER NOT NULL DEFAULT 0;
+
 -- Where a person has stopped our commands to the cloud: in one account, or in all of them ('').
 CREATE TABLE pause (
     account_id TEXT NOT NULL PRIMARY KEY,
