@@ -11,7 +11,7 @@ BENCH := .bench
 PROOFS ?= packages
 # How many schedules in memory `make prove` plays; empty: all, the rest in proportion.
 SCHEDULES ?=
-# One part of `make prove` alone: packages, schedules, kills, failovers, races or mistakes; empty: all.
+# One part of `make prove` alone: packages, schedules, kills, failovers, races, mistakes or dropped; empty: all.
 PART ?=
 SCENARIO ?= events/scenarios/equinix-dc11.yaml
 

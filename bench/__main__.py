@@ -10,7 +10,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from bench import cold_start, on_postgresql, vlans
+from bench import cold_start, on_postgresql, reconciliation, vlans
 from bench.one_event import check
 from bench.processes import in_process
 from bench.report import RESULTS, ROOT, Bar, Report
@@ -19,7 +19,7 @@ ROUNDS = 5
 #: Connections of one round; a slow peer gets fewer, so that a round stays short.
 CONNECTIONS = 100
 _OF_SLOW = {"dbos": 20}
-_PARTS = ("sqlite", "cold-start", "vlans", "postgresql")
+_PARTS = ("sqlite", "cold-start", "vlans", "reconciliation", "postgresql")
 _SQLITE = ("floor", "powertools", "dbos", "crossport")
 
 
@@ -42,6 +42,8 @@ def main(arguments: list[str]) -> int:
             cold_starts(report, place, options.rounds)
         if "vlans" in asked:
             vlan_ids(report, place)
+        if "reconciliation" in asked:
+            reconciliation.measure(report, place)
     report.left_out.append("The real Function Compute, a database over a network: never tried.")
     if "postgresql" in asked:
         on_postgresql.measure(report, options.rounds, options.growth)

@@ -1,7 +1,7 @@
 """The proof of exactly once in full (``make prove``): progress as it goes, and its result in docs/proofs.md.
 
 python tests/prove.py             everything: hours on two cores
-python tests/prove.py kills       one part (schedules, kills, failovers, races, mistakes)
+python tests/prove.py kills       one part (schedules, kills, failovers, races, mistakes, dropped)
 python tests/prove.py 1000        as if the schedules in memory were so many, the rest in proportion; nothing is written
 
 Each figure stands in the page with the date and the commit that it was found at: a part that did not run keeps its own.
@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.simulation.dropped_events import SHARES, lived, passed  # noqa: E402
 from tests.simulation.mutants import MUTANTS, found_at  # noqa: E402
 from tests.simulation.schedule import run  # noqa: E402
 
@@ -35,6 +36,8 @@ KILLS = {"sqlite": 50, "postgresql": 500}
 STOPS, TERMINATIONS, RACES = 20, 200, 10_000
 #: Kinds of race on two engines; each is run equally often (tests/contract/test_store_contract_races.py).
 KINDS = 16
+#: Connections whose events are dropped.
+DROPPED = 10_000
 CHUNK, WORKERS = 50, 2
 #: What was found: what, figure, seconds.
 Figure = tuple[str, str, float]
@@ -78,9 +81,9 @@ def failovers(share: float) -> Iterator[Figure]:
 
 
 def races(share: float) -> Iterator[Figure]:
-    """Let 2 to 8 workers want the same."""
+    """Let 2 to 8 processes want the same."""
     rounds = ceil(RACES * share / KINDS)
-    what = f"races of 2 to 8 workers, {rounds} of each of {KINDS // 2} kinds on each engine"
+    what = f"races of 2 to 8 processes, {rounds} of each of {KINDS // 2} kinds on each engine"
     yield _tests(what, {"RACES": rounds}, "tests/contract/test_store_contract_races.py")
 
 
@@ -95,6 +98,20 @@ def mistakes(share: float) -> Iterator[Figure]:
         _say(f"{len(MUTANTS)} mistakes found in {time.monotonic() - began:,.0f} s")
 
 
+def dropped(share: float) -> Iterator[Figure]:
+    """Drop 1, 10, 50 and 100 % of all events. Raises AssertionError when one pass does not make up for it."""
+    connections, began = max(250, int(DROPPED * share)), time.monotonic()
+    with lived(1, connections) as lives:
+        twin, told = passed(lives, 0), 0
+        for each in SHARES:
+            one = passed(lives, each)
+            assert one.net == twin.net, f"billed otherwise with {each:.0%} of the events dropped"
+            _say(f"{each:.0%} of {len(lives.records):,} events dropped: {one.differences:,} differences, none left")
+            told += len(lives.records) - one.told
+    figure = f"{connections:,} connections, {told:,} events dropped, each time all as in the cloud after one pass"
+    yield "1, 10, 50 and 100 % of all events dropped", figure, time.monotonic() - began
+
+
 def _found(number: int) -> tuple[int | None, float]:
     began = time.monotonic()
     return found_at(MUTANTS[number]), time.monotonic() - began
@@ -106,6 +123,7 @@ PARTS: dict[str, Callable[[float], Iterator[Figure]]] = {
     "failovers": failovers,
     "races": races,
     "mistakes": mistakes,
+    "dropped": dropped,
 }
 
 

@@ -54,11 +54,11 @@ def passed(lives: Lives, share: float) -> Pass:
     try:
         told = _tell(lives, world, share)
         found = reconcile(world)
-        _relay_reads(world)
+        relay_reads(world)
         check_equal(world)
         net = net_ledger(world)
         assert not lives.cloud.events[lives.written :], "what heals has written to the cloud"
-        _check_second_pass(world)
+        check_second_pass(world)
         return Pass(told=told, differences=sum(len(report.healed) for report in found), net=net)
     finally:
         world.engine.remove()
@@ -87,14 +87,14 @@ def reconcile(world: DroppedWorld) -> list[CircuitReport]:
     return [reconciler.circuit(world.store.circuit(circuit_id)) for circuit_id in world.circuits]
 
 
-def _relay_reads(world: DroppedWorld) -> None:
+def relay_reads(world: DroppedWorld) -> None:
     """The relay reads what it was asked for; what it misses it reads again, a window later."""
     for _ in range(3):
         world.run_relay()
         world.clock.advance(WINDOW + timedelta(seconds=1))
 
 
-def _check_second_pass(world: DroppedWorld) -> None:
+def check_second_pass(world: DroppedWorld) -> None:
     """A second pass finds nothing, asks for nothing and writes nothing, in whatever table."""
     world.clock.advance(timedelta(hours=1))
     before = tables(world)

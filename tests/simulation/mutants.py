@@ -44,7 +44,7 @@ class Mutant:
 
 
 #: Most mistakes are found within so many schedules, those that need a rare race within more.
-SOON, LATE = 150, 3_000
+SOON, LATE = 150, 6_000
 MUTANTS: list[Mutant] = []
 
 

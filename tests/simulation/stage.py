@@ -22,7 +22,7 @@ from crossport.application.endings import Ending
 from crossport.application.observe import observe
 from crossport.application.order_input import OrderMessage
 from crossport.application.place_order import place_orders
-from crossport.application.ports import Completion, Message, OutboxRow, OutboxState
+from crossport.application.ports import Completion, InputRow, Message, OutboxRow, OutboxState
 from crossport.application.relay import Report, relay
 from crossport.application.send_notices import AnyNoticeContext, NoticeRequest, send_notices
 from crossport.domain.connection import expiry_id, token_of
@@ -308,7 +308,12 @@ class Stage(World):
 
     def know_deals(self) -> None:
         """What was agreed, by the audit trail: the answer of a dead worker is lost, its row is not."""
-        rows = {row.key: row for row in self.store.state.audit if row.function == "orders"}
+        rows: dict[str, InputRow] = {}
+        for row in self.store.state.audit:
+            # A twin that had looked before there was an order may have been refused after the other was applied.
+            taken = rows.get(row.key)
+            if row.function == "orders" and (taken is None or taken.verdict is not Verdict.APPLIED):
+                rows[row.key] = row
         for message in sorted(self.messages, key=lambda message: message.order is None):
             row = rows.get(message.key)
             if row is None or row.verdict not in (Verdict.APPLIED, Verdict.REJECTED) or row.connection_id is None:

@@ -216,7 +216,7 @@ class _VbrsOf:
 
     def __init__(self, listing: _Listing, known: Iterable[Known]) -> None:
         self._visible = listing.vbrs is not None
-        places = {vbr_id: one.port_id for one in known for vbr_id in glance.vbr_ids(one.vbrs)}
+        places = {vbr_id: one.port_id for one in known if one.vbrs for vbr_id in glance.vbr_ids(one.vbrs)}
         living = (port for port in listing.ports.values() if port.acceptance != Acceptance.DELETED)
         by_vlan = {port.vlan_id: port.port_id for port in living}
         self._known_ports = {one.port_id for one in known if one.vbrs}
@@ -242,7 +242,10 @@ class _VbrsOf:
 
     def of(self, port_id: str) -> str | None:
         """The glance of a port's VBRs; None when nobody could be asked for them."""
-        return glance.of_listed_vbrs(self._on.get(port_id, ())) if self._visible else None
+        if not self._visible:
+            return None
+        vbrs = self._on.get(port_id)
+        return glance.of_listed_vbrs(vbrs) if vbrs else ""
 
 
 def run_of(report: CircuitReport) -> CircuitRun:

@@ -30,6 +30,9 @@ def breaches_of(circuit: Circuit, ports: Iterable[PortObservation], policy: Poli
 
 
 def _shared_vlans(live: list[PortObservation]) -> Iterator[CircuitBreach]:
+    vlan_ids = [port.vlan_id for port in live if port.vlan_id is not None]
+    if len(vlan_ids) == len(set(vlan_ids)):
+        return
     by_vlan: dict[int, list[str]] = defaultdict(list)
     for port in live:
         if port.vlan_id is not None:

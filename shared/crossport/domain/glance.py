@@ -27,6 +27,7 @@ _histories = attrgetter(*PORT_FIELDS[1:])
 _FIELD, _ITEM = "\x1f", "\x1e"
 #: A field of which nothing is known or said.
 _UNSAID = "\x1d"
+_shown = attrgetter(*PORT_FIELDS)
 _TIMES = frozenset({"enabled_time", "end_time"})
 
 
@@ -38,7 +39,8 @@ def of_port(port: PortFacts) -> str:
 
 def of_listed(seen: PortObservation) -> str:
     """What a list shows of a port."""
-    return _FIELD.join([_text(getattr(seen, name)) for name in PORT_FIELDS])
+    # Most values are texts already; a million ports have twelve of them each.
+    return _FIELD.join([value if isinstance(value, str) else _text(value) for value in _shown(seen)])
 
 
 def of_vbrs(vbrs: Iterable[VbrFacts], port_id: str, window: timedelta) -> str:

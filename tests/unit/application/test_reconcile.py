@@ -263,6 +263,16 @@ def test_a_run_that_races_with_another_worker_decides_again(world: PartnerWorld)
     assert world.phase() is Phase.ACCEPTED
 
 
+def test_a_save_that_is_lost_is_decided_again_and_one_that_always_is_says_so(world: PartnerWorld) -> None:
+    port_id = world.provisioned()
+    world.cloud.accept(port_id)
+    world.store.lose = 100
+    assert outcomes(run(world)) == [("changed", "lost")]
+    world.store.lose = 1
+    assert outcomes(run(world)) == [("changed", "healed")]
+    assert world.phase() is Phase.ACCEPTED
+
+
 def test_a_port_that_changed_hands_is_a_violation(world: PartnerWorld) -> None:
     port_id = world.provisioned()
     world.cloud.change_port(port_id, tenant_uid=STRANGER, acceptance=str(Acceptance.UNCONFIRMED))
