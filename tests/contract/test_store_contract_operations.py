@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from crossport.application.ports import Completion, OutboxState
+from crossport.domain.maintenance import Maintenance, MaintenanceKind, Side
 from crossport.domain.pause import EVERY_ACCOUNT, Pause
 from crossport.domain.placement import Placement
 from crossport.domain.vocabulary import Phase
@@ -112,3 +114,57 @@ def test_what_waited_for_the_end_of_a_pause_is_due_at_once(stores: Stores) -> No
     assert store.pause(paused())
     assert resumed(stores)
     assert take(store, at=NOW + MINUTE) == ["held"]
+
+
+def record(number: int = 1, **changes: Any) -> Maintenance:
+    """An outage of the circuit, on record."""
+    plain = Maintenance(
+        record_id=f"mnt-{number}",
+        kind=MaintenanceKind.OUTAGE,
+        account_id=CIRCUIT.account_id,
+        circuit_id=CIRCUIT.circuit_id,
+        starts_at=NOW,
+        ends_at=None,
+        zone="Asia/Shanghai",
+        side=Side.UNKNOWN,
+        cause="a fibre is cut",
+        actor="wang",
+        recorded_at=NOW,
+    )
+    return replace(plain, **changes)
+
+
+def test_a_record_is_open_until_it_is_cleared_and_brings_its_notices_once(stores: Stores) -> None:
+    store, one = stores.store, record()
+    planned = record(2, kind=MaintenanceKind.PLANNED, starts_at=NOW - MINUTE, ends_at=NOW + MINUTE, circuit_id="pc-x")
+    assert store.add_maintenance(one, seen=[], outbox=[command("told")])
+    assert store.add_maintenance(planned, seen=[], outbox=[])
+    assert list(stores.other.open_maintenance()) == [planned, one]
+    over = replace(one, cleared_at=NOW + MINUTE, cleared_by="li", outcome="mended")
+    assert stores.other.clear_maintenance(over, outbox=[command("told again")])
+    assert not store.clear_maintenance(over, outbox=[command("told a third time")])
+    assert list(store.open_maintenance()) == [planned]
+    assert take(store, at=NOW + MINUTE) == ["told", "told again"]
+
+
+def test_a_record_decided_without_sight_of_another_one_is_not_written(stores: Stores) -> None:
+    assert stores.store.add_maintenance(record(), seen=[], outbox=[])
+    assert not stores.other.add_maintenance(record(2), seen=[], outbox=[command("never")])
+    assert not stores.other.add_maintenance(record(), seen=["mnt-1"], outbox=[command("never")])
+    assert stores.other.add_maintenance(record(3), seen=["mnt-1"], outbox=[])
+    assert stores.other.add_maintenance(record(4, circuit_id="pc-other"), seen=[], outbox=[])
+    assert take(stores.store) == []
+
+
+def test_what_a_record_held_back_is_due_when_it_is_cleared(stores: Stores) -> None:
+    store, one = stores.store, record()
+    assert store.add_maintenance(one, seen=[], outbox=[])
+    reasons = {"command": one.holds, "alarm": one.muted, "other": record(2).holds}
+    store.record([], outbox=[command(key) for key in reasons])
+    for leased in store.take(now=NOW, lease_for=MINUTE, lease="w", limit=9):
+        key = leased.row.key
+        later = Completion(key=key, lease="w", state=OutboxState.DUE, reason=reasons[key], not_before=NOW + 99 * MINUTE)
+        assert store.finish(later, at=NOW)
+    over = replace(one, cleared_at=NOW + MINUTE, cleared_by="li", outcome="mended")
+    assert stores.other.clear_maintenance(over, outbox=[])
+    assert sorted(take(store, at=NOW + MINUTE)) == ["alarm", "command"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
 from crossport.application.pausing import PAUSED
+from crossport.application.ports import OutboxRow
 from crossport.domain import glance
 from crossport.domain.circuit import Circuit
+from crossport.domain.maintenance import Maintenance
 from crossport.domain.pause import Pause
 from crossport.domain.placement import Placement
 from tests.fakes.memory_state import State, Transaction
@@ -57,6 +59,40 @@ class MemoryOperations:
             transaction.wake(PAUSED)
             transaction.state.administration.append(("resume", actor, reason))
         return True
+
+    def open_maintenance(self) -> Sequence[Maintenance]:
+        there = (one for one in self.state.maintenance.values() if one.cleared_at is None)
+        return tuple(sorted(there, key=lambda one: (one.starts_at, one.record_id)))
+
+    def add_maintenance(self, record: Maintenance, *, seen: Collection[str], outbox: Sequence[OutboxRow]) -> bool:
+        unseen = (one for one in self.open_maintenance() if one.record_id not in seen)
+        known = record.record_id in self.state.maintenance
+        if known or any(one.circuit_id == record.circuit_id for one in unseen):
+            return False
+        self._put_down(record, outbox, record.recorded_at, ("maintenance", record.actor, record.cause))
+        return True
+
+    def clear_maintenance(self, record: Maintenance, *, outbox: Sequence[OutboxRow]) -> bool:
+        if record.cleared_at is None:
+            raise ValueError(f"{record.record_id} does not say when it was cleared")
+        known = self.state.maintenance.get(record.record_id)
+        if known is None or known.cleared_at is not None:
+            return False
+        note = ("maintenance_cleared", record.cleared_by, record.outcome)
+        self._put_down(record, outbox, record.cleared_at, note)
+        return True
+
+    def _put_down(
+        self, record: Maintenance, outbox: Sequence[OutboxRow], at: datetime, note: tuple[str, str, str]
+    ) -> None:
+        with self._writing() as transaction:
+            transaction.state.maintenance[record.record_id] = record
+            if record.cleared_at is not None:
+                for reason in (record.holds, record.muted):
+                    transaction.wake(reason)
+            for row in outbox:
+                transaction.insert_outbox(row, at)
+            transaction.state.administration.append(note)
 
     def _placement(self, connection_id: str) -> Placement:
         state, of = self.state, self.state.connections[connection_id].connection

@@ -25,6 +25,7 @@ from crossport.domain.circuit import Circuit
 from crossport.domain.decide import Finding
 from crossport.domain.differences import Known
 from crossport.domain.ledger import BillingRecord
+from crossport.domain.maintenance import Maintenance
 from crossport.domain.orders import Contract, Hold, Tenant
 from crossport.domain.pause import Pause
 from crossport.domain.vocabulary import Phase
@@ -102,6 +103,8 @@ class State:
     #: Tokens and their time, by (account, region, API).
     budgets: dict[tuple[str, str, str], tuple[float, datetime]] = field(default_factory=dict)
     bookmarks: dict[str, str] = field(default_factory=dict)
+    #: Records of maintenance and outages by id.
+    maintenance: dict[str, Maintenance] = field(default_factory=dict)
     #: Pauses in force by account.
     pauses: dict[str, Pause] = field(default_factory=dict)
     configurations: list[Mapping[str, Any]] = field(default_factory=list)

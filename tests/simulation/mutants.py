@@ -357,7 +357,7 @@ def _failed_is_done(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(relay._Relay, "_later", done)
 
 
-@mutant("nobody looks whether a create call has happened before it is made again")
+@mutant("nobody looks whether a create call has happened before it is made again", within=LATE)
 def _no_look(patch: pytest.MonkeyPatch) -> None:
     def nothing(desk: Any, connection: Any) -> Read:
         return Read(date=desk.clock.now(), port=None)

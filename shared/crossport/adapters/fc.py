@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from crossport.adapters.credentials import Credentials
-from crossport.adapters.tea import client_config, sdk_errors
+from crossport.adapters.tea import causes, client_config, sdk_errors
 from crossport.application.errors import FunctionUnavailableError
 from crossport.application.ports import FunctionAnswer
 from crossport.domain.errors import CrossportError
@@ -120,7 +120,8 @@ def _translated(error: Exception, function: str) -> CrossportError:
     """The SDK's exception as ours; texts are left out, for some quote what was signed."""
     code, status = getattr(error, "code", None), getattr(error, "status_code", None)
     if not isinstance(code, str) or code in {"", "None"}:
-        return _unavailable(function, "the endpoint was not reached")
+        ours = next((cause for cause in causes(error) if isinstance(cause, CrossportError)), None)
+        return ours or _unavailable(function, "the endpoint was not reached")
     sentence = f"function {function}: {code}" + (f" ({status})" if status is not None else "")
     if code in _FOR_GOOD or status in _REFUSALS:
         return FunctionRefusedError(sentence, function=function, cloud_code=code)

@@ -9,7 +9,7 @@ Facts about alibabacloud-tea-openapi 0.4 and darabonba-core 1.0 that this module
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from crossport.adapters.credentials import Credentials
@@ -58,6 +58,21 @@ def sdk_errors() -> type[Exception]:
 
     root: type[Exception] = TeaException
     return root
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything below it: chained, wrapped by the SDK, or carried as a reason by the HTTP library."""
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop()
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        carried = (getattr(cause, name, None) for name in ("inner_exception", "reason"))
+        below = (cause.__cause__, cause.__context__, *carried)
+        waiting += [nested for nested in (*below, *cause.args) if isinstance(nested, BaseException)]
 
 
 class _Provider:

@@ -17,6 +17,7 @@ from crossport.application.commands.read import read_port
 from crossport.application.commands.recover import recover
 from crossport.application.commit import effect_of
 from crossport.application.errors import CloudCallError
+from crossport.application.maintaining import held_back
 from crossport.application.ports import Clock, Cloud, LeasedRow, OutboxState, Policies, Store
 from crossport.domain.connection import Refusal
 from crossport.domain.effects import moot, too_early
@@ -71,6 +72,9 @@ class Carrier:
         if early is not None:
             now, longest = desk.clock.now(), policy.longest_wait
             return put_off(leased, early, now, seen=stored.version, longest=longest), False
+        waiting = held_back(desk.store, leased, effect, stored.connection, desk.clock.now())
+        if waiting is not None:
+            return waiting, False
         ending, written = carry_out(desk, Task(leased, stored, policy))
         if not written and ending.reason.startswith("waiting:"):
             ending = replace(ending, seen=stored.version)

@@ -30,8 +30,8 @@ FUNCTION = "dead_letters"
 #: Reasons of a ``retry`` that every record would meet: they pass by themselves and count as no try of any record.
 PASSING = frozenset(
     {
-        "clock_file", "not_configured", "out_of_time", "queue_unavailable", "send_failed", "settings_invalid",
-        "store_not_migrated", "store_unavailable",
+        "clock_file", "function_unavailable", "not_configured", "out_of_time", "queue_unavailable", "send_failed",
+        "settings_invalid", "store_not_migrated", "store_unavailable",
     }
 )  # fmt: skip
 #: Verdicts with which a function has taken a letter: it need not come again.

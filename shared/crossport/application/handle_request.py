@@ -21,6 +21,7 @@ from crossport.application.ports import Clock, InputRow, OrderContext, Policies,
 from crossport.domain.connection import Connection, Refusal, Request, connection_id_for
 from crossport.domain.effects import Notice
 from crossport.domain.effects.replies import reply
+from crossport.domain.groups import GUARDED
 from crossport.domain.orders import Hold
 from crossport.domain.requests import RequestDecision, decide_request
 from crossport.domain.vocabulary import Verdict
@@ -115,7 +116,9 @@ class _Handling:
             )
         policy = self._policies.of(connection.account_id)
         held = present_hold(context, connection)
-        decided = decide_request(self._request, connection, circuit, held, policy, context.siblings)
+        guarded = self._request.kind in GUARDED
+        maintenance = self._store.open_maintenance() if guarded else ()
+        decided = decide_request(self._request, connection, circuit, held, policy, context.siblings, maintenance)
         if decided.decision is None:
             return self._refuse(connection, *decided.refusals, notices=decided.notices)
         row = row_of(

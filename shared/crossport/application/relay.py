@@ -16,6 +16,7 @@ from crossport.application.commands.create import maybe_sent_at
 from crossport.application.commands.desk import LONGEST_PUT_OFF, put_off
 from crossport.application.commit import effect_of
 from crossport.application.errors import CloudCallError
+from crossport.application.maintaining import quiet
 from crossport.application.pausing import guarded
 from crossport.application.ports import (
     Clock,
@@ -150,7 +151,7 @@ class _Relay:
             return self._completion(leased, OutboxState.DROPPED, dropped)
         early, now = too_early(effect, stored.connection, policy), self._clock.now()
         if early is None:
-            return None
+            return quiet(self._store, leased, effect, stored.connection, now)
         over = phase_of(stored.connection, policy.consistency_window) not in (*ALIVE, Phase.RELEASING)
         if over and now - leased.created_at > policy.settlement_age:
             # Of a connection that has ended without a word of the cloud's; nothing new can be said of that past.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,12 +11,13 @@ import typer
 from crossport.cli.database import now, open_views
 from crossport.cli.failures import UnknownIdError
 from crossport.cli.options import AsJson, Database
-from crossport.cli.rendering import Column, Row, phase_style, show_fields, show_json, show_line, show_table
+from crossport.cli.rendering import Column, Row, moment, phase_style, show_fields, show_json, show_line, show_table
 
 if TYPE_CHECKING:
     from crossport.adapters.store.views import Views
     from crossport.domain.circuit import Circuit
     from crossport.domain.impact import Affected, SiblingState
+    from crossport.domain.maintenance import Maintenance
     from crossport.domain.orders import Tenant
 
 circuits_app = typer.Typer(help="Circuits: what lies on them, and who is hit when one fails.")
@@ -78,15 +80,23 @@ def show_impact(
         circuits = {circuit.circuit_id: circuit for circuit in views.circuits()}
         if circuit_id not in circuits:
             raise UnknownIdError(f"no circuit {circuit_id}")
-        affected = impact_of(circuit_id, views.placements(circuit_id), circuits)
+        at, records = now(), views.open_maintenance()
+        affected = impact_of(
+            circuit_id,
+            views.placements(circuit_id),
+            circuits,
+            {one.circuit_id: one.said for one in records if one.in_force(at)},
+        )
         tenants = {uid: views.tenant(uid) for uid in {one.placement.tenant_uid for one in affected}}
         partner = _partner(views, circuits[circuit_id].account_id)
+    mine = [_record(one, at) for one in records if one.circuit_id == circuit_id]
     connections = [_connection(one, tenants[one.placement.tenant_uid]) for one in affected]
     told = [*([_contact(partner, affected)] if partner else []), *_tenants(affected, tenants)]
     if as_json:
-        show_json({"at": now(), "circuit": _circuit(circuits[circuit_id]), "connections": connections, "told": told})
+        known = {"circuit": _circuit(circuits[circuit_id]), "maintenance": mine}
+        show_json({"at": at, **known, "connections": connections, "told": told})
         return
-    _show_circuit(circuits[circuit_id])
+    _show_circuit(circuits[circuit_id], mine)
     show_line("")
     show_table("Connections", connections, _CONNECTIONS, empty="No connection lies on it.")
     show_line("")
@@ -113,7 +123,19 @@ def _load(tenant_uids: list[str]) -> dict[str, int]:
     return {"ports": len(tenant_uids), "tenants": len(set(tenant_uids))}
 
 
-def _show_circuit(circuit: Circuit) -> None:
+def _record(record: Maintenance, at: datetime) -> Row:
+    window = {"starts_at": record.starts_at, "ends_at": record.ends_at}
+    named = {"record_id": record.record_id, "kind": str(record.kind), "state": record.state(at)}
+    return {**named, **window, "side": str(record.side), "cause": record.cause}
+
+
+def _of_record(record: Row) -> str:
+    until = f" until {moment(record['ends_at'])}" if record["ends_at"] is not None else ""
+    named = f"{record['kind']} {record['record_id']}, {record['state']}"
+    return f"{named}: from {moment(record['starts_at'])}{until} UTC, {record['cause']}"
+
+
+def _show_circuit(circuit: Circuit, records: list[Row]) -> None:
     show_fields(
         f"Circuit {circuit.circuit_id}",
         [
@@ -122,7 +144,9 @@ def _show_circuit(circuit: Circuit) -> None:
             ("Line operator", circuit.line_operator),
             ("Status", circuit.status),
             ("Held", f"{circuit.held_mbps} of {circuit.bandwidth_mbps} Mbit/s"),
+            ("Maintenance", [_of_record(one) for one in records] or "none"),
         ],
+        styles={"Maintenance": "red"} if any(one["state"] == "in force" for one in records) else {},
     )
 
 
@@ -205,8 +229,9 @@ def _summary(affected: Iterable[Affected]) -> str:
     cut_off = [one for one in affected if one.cut_off]
     carried = sum(1 for one in affected if one.carried)
     tenants = len({one.placement.tenant_uid for one in cut_off})
+    of_whom = f"{tenants} {'tenant' if tenants == 1 else 'tenants'}"
     return (
-        f"Without this circuit {len(cut_off)} of {len(affected)} connections are cut off ({tenants} tenants), "
+        f"Without this circuit {len(cut_off)} of {len(affected)} connections are cut off ({of_whom}), "
         f"{carried} are carried by a sibling."
     )
 

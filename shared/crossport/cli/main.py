@@ -26,6 +26,7 @@ COMMANDS = {
     "pause": ("pause", "pause"),
     "resume": ("pause", "resume"),
     "circuits": ("circuits", "circuits_app"),
+    "maintenance": ("maintenance", "maintenance_app"),
     "connections": ("listings", "connections_app"),
     "vlans": ("vlans", "vlans_app"),
     "ledger": ("listings", "ledger_app"),

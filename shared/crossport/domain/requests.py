@@ -6,7 +6,7 @@ follows from it in the cloud are commands, derived like all effects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from crossport.domain.checks import (
@@ -24,6 +24,7 @@ from crossport.domain.effects import Notice
 from crossport.domain.effects.notices import recovery_notices
 from crossport.domain.effects.replies import fulfilled
 from crossport.domain.groups import Sibling, siblings_active
+from crossport.domain.maintenance import Maintenance, free_of_maintenance
 from crossport.domain.orders import Hold
 from crossport.domain.phase import VBR_DOWN, phase_of
 from crossport.domain.policy import Policy
@@ -68,6 +69,7 @@ class _Case:
     held: Hold | None
     policy: Policy
     siblings: tuple[Sibling, ...]
+    maintenance: Sequence[Maintenance]
 
     @property
     def phase(self) -> Phase:
@@ -94,15 +96,16 @@ def decide_request(
     held: Hold | None,
     policy: Policy,
     siblings: tuple[Sibling, ...] = (),
+    maintenance: Sequence[Maintenance] = (),
 ) -> RequestDecision:
     """Accept or refuse a request on an existing connection.
 
     ``held`` is the connection's live hold of its present VLAN ID, None when it has none; ``siblings`` are the other
-    connections of its redundancy group.
+    connections of its redundancy group, and ``maintenance`` the records of circuits that are not cleared.
     """
     if any(earlier.request_id == request.request_id for earlier in connection.requests):
         return RequestDecision(decision=conclude(connection, connection, policy))
-    case = _Case(request, connection, circuit, held, policy, siblings)
+    case = _Case(request, connection, circuit, held, policy, siblings, maintenance)
     reasons = tuple(_reasons(case))
     if reasons:
         told = recovery_notices(connection, request, policy) if request.kind is RequestKind.RECOVER else ()
@@ -117,6 +120,7 @@ def _reasons(case: _Case) -> Iterator[Refusal]:
         return
     yield from _CHECKS[case.request.kind](case)
     yield from siblings_active(case.connection, case.request, case.siblings, case.policy)
+    yield from free_of_maintenance(case.connection, case.request, case.siblings, case.maintenance, case.policy)
 
 
 def _changeable(case: _Case) -> Iterator[Refusal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,13 +19,31 @@ from crossport.domain.connection import Connection, Milestone, Refusal, Request,
 from crossport.domain.deadlines import Calendar, due_notices
 from crossport.domain.decide import Finding, decide
 from crossport.domain.effects import Notice, effects_of, notices
+from crossport.domain.impact import impact_of
+from crossport.domain.maintenance import (
+    KINDS_OF_RECORDS,
+    Maintenance,
+    MaintenanceKind,
+    Side,
+    notices_of_record,
+)
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.orders import Contract, Hold, Order, Tenant, decide_order
+from crossport.domain.placement import Placement
 from crossport.domain.places import zone_named
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList
 from crossport.domain.requests import decide_request
-from crossport.domain.vocabulary import BEFORE_PUSH, MilestoneName, OrderMode, Party, Presence, RequestKind, Source
+from crossport.domain.vocabulary import (
+    BEFORE_PUSH,
+    MilestoneName,
+    OrderMode,
+    Party,
+    Phase,
+    Presence,
+    RequestKind,
+    Source,
+)
 
 PARTNER_ID = "1290000000000001"
 TENANT_ID = "1290555577770011"
@@ -283,6 +302,45 @@ def render_samples(language: str) -> Iterator[tuple[str, NoticeContext]]:
         notice = recovery_of(connection)
         assert effects.moot(notice, connection, POLICY) is None
         yield f"{name}: {notice.key}", context_of(notice, connection, language)
+    yield from works(language)
+
+
+def works(language: str) -> Iterator[tuple[str, NoticeContext]]:
+    """Every notice of planned work and of an outage: told, cleared and called off, with and without a sibling."""
+    running, causes = active(), {"en": "a line card is replaced", "zh-CN": "更换线卡"}
+    placed = Placement(
+        connection_id=running.connection_id,
+        account_id=PARTNER_ID,
+        region=CIRCUIT.region,
+        circuit_id=CIRCUIT.circuit_id,
+        access_point=CIRCUIT.access_point,
+        tenant_uid=TENANT_ID,
+        group_id="HA",
+        phase=Phase.ACTIVE,
+        port_id=running.port_id,
+        vlan_id=120,
+        spec="200M",
+    )
+    sibling = replace(placed, connection_id="conn-sibling", circuit_id="pc-other", access_point="other")
+    for kind, side, with_sibling in itertools.product(MaintenanceKind, Side, (True, False)):
+        affected = impact_of(CIRCUIT.circuit_id, [placed, *([sibling] if with_sibling else [])], {})
+        told = Maintenance(
+            record_id="mnt-1",
+            kind=kind,
+            account_id=PARTNER_ID,
+            circuit_id=CIRCUIT.circuit_id,
+            starts_at=START,
+            ends_at=START + timedelta(hours=4) if kind is MaintenanceKind.PLANNED or with_sibling else None,
+            zone="UTC",
+            side=side,
+            cause=causes[language],
+            actor="noc",
+            recorded_at=START,
+        )
+        over = replace(told, cleared_at=START + timedelta(hours=3), outcome=causes[language])
+        for record in (told, over, replace(over, cleared_at=START - timedelta(hours=1), outcome="")):
+            for notice in notices_of_record(record, affected):
+                yield f"{kind} {side} {notice.key}", context_of(notice, running, language)
 
 
 def calendar_samples(language: str) -> Iterator[tuple[str, NoticeContext]]:
@@ -339,4 +397,4 @@ def declared_notices() -> set[tuple[str, Party]]:
             kind, parties = ast.literal_eval(node.args[1]), ast.unparse(node.args[2])
             names = ["TENANT", "PARTNER"] if parties == "_BOTH" else [n for n in Party.__members__ if n in parties]
             found |= {(kind, Party[name]) for name in names}
-    return found
+    return found | {(kind, party) for kind in KINDS_OF_RECORDS for party in Party}

@@ -16,6 +16,7 @@ from crossport.adapters.notify.render import OF_ACCOUNTS, render
 from crossport.application.ports import Message
 from crossport.application.send_notices import NoticeNotRenderedError, UnknownNoticeError
 from crossport.domain.connection import Connection
+from crossport.domain.maintenance import KINDS_OF_RECORDS
 from crossport.domain.vocabulary import OrderMode, Party, Phase, RequestKind
 from tests.unit.adapters.notice_samples import (
     ENABLED,
@@ -34,6 +35,7 @@ from tests.unit.adapters.notice_samples import (
     saw_vbr,
     states,
     tenant,
+    works,
 )
 
 MASKED = "1290********0011"
@@ -112,6 +114,11 @@ def test_subjects_carry_the_order_or_the_port(language: str) -> None:
     for name, context in render_samples(language):
         connection = context.connection
         subject = render(context).subject
+        if context.request.kind in KINDS_OF_RECORDS and context.request.party is Party.PARTNER:
+            # One for the whole circuit, whatever connection it hangs on.
+            assert "mnt-1" in subject, name
+            assert connection.circuit_id in subject, name
+            continue
         assert (connection.client_order_id or "-none-") in subject or (connection.port_id or "-none-") in subject, name
 
 
@@ -436,3 +443,28 @@ def test_a_fault_of_ours_is_told_apart_and_may_be_tried_again() -> None:
     with pytest.raises(NoticeNotRenderedError) as raised:
         render(context_of(notice, connection))
     assert raised.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        (
+            "en",
+            [
+                "Window begins: 2 March 2026, 23:04 (Asia/Shanghai, UTC+08:00)",
+                "Window ends: 3 March 2026, 03:04 (Asia/Shanghai, UTC+08:00)",
+                "Lies with: Alibaba Cloud",
+                "Who is responsible for what",
+                "Your other connection of the same redundancy group is in service",
+            ],
+        ),
+        ("zh-CN", ["维护窗口开始：2026年3月2日 23:04（Asia/Shanghai, UTC+08:00）", "责任方：阿里云", "责任划分"]),
+    ],
+)
+def test_planned_work_names_the_window_in_the_readers_zone_and_the_demarcation(
+    language: str, sentences: list[str]
+) -> None:
+    wanted = "planned alibaba_cloud"
+    contexts = [c for name, c in works(language) if name.startswith(wanted) and name.endswith("planned:mnt-1:tenant")]
+    text = render(contexts[0]).text
+    assert [sentence for sentence in sentences if sentence not in text] == []

@@ -42,7 +42,7 @@ def test_circuits_are_listed_with_what_lies_on_them(run: Run, lived: str) -> Non
 def test_the_impact_of_a_circuit_names_connections_siblings_and_who_is_told(run: Run, lived: str) -> None:
     shown = run("circuits", "impact", CIRCUIT, "--db", lived)
     assert shown.code == 0
-    assert "Without this circuit 1 of 1 connections are cut off (1 tenants), 0 are carried by a sibling." in shown.out
+    assert "Without this circuit 1 of 1 connections are cut off (1 tenant), 0 are carried by a sibling." in shown.out
     assert "noc@partner.example" in shown.out
     told = run("circuits", "impact", CIRCUIT, "--db", lived, "--json").json
     (connection,) = told["connections"]
@@ -107,3 +107,51 @@ def test_the_status_counts_what_waits_and_what_was_given_up(run: Run, lived: str
     shown = run("status", "--db", lived).out
     assert "1 active, 1 rejected" in shown
     assert "0 of 2 with the cloud: crossport reconcile" in shown
+
+
+PLAN = ("maintenance", "plan", "--circuit", CIRCUIT, "--zone", "America/New_York", "--cause", "a card is replaced")
+
+
+def test_planned_work_is_told_listed_and_cleared(run: Run, lived: str) -> None:
+    shown = run(*PLAN, "--from", "2099-07-01T02:00", "--until", "2099-07-01T06:00", "--db", lived)
+    assert shown.code == 0
+    assert "from 2099-07-01 06:00:00 UTC until 2099-07-01 10:00:00 UTC" in shown.out
+    assert "1 connection of 1 tenant and the partner are told" in shown.out
+    assert "No sibling carries for conn-" in shown.out
+    (row,) = run("maintenance", "list", "--db", lived, "--json").json
+    assert (row["state"], row["side"], row["starts_at"]) == ("planned", "partner", "2099-07-01T06:00:00Z")
+    assert row["record_id"] in run("maintenance", "list", "--db", lived).out
+    assert row["record_id"] in run("circuits", "impact", CIRCUIT, "--db", lived).out
+    cleared = run("maintenance", "clear", row["record_id"], "--reason", "not needed", "--db", lived)
+    assert f"{row['record_id']} is called off; 1 connection of 1 tenant" in cleared.out
+    assert run("maintenance", "list", "--db", lived).out == "No circuit is under maintenance or out.\n"
+    again = run("maintenance", "clear", row["record_id"], "--reason", "not needed", "--db", lived)
+    assert "It is called off already" in again.out
+    kinds = [each["kind"] for each in run("notices", "list", "--db", lived, "--json").json]
+    assert (kinds.count("maintenance_planned"), kinds.count("maintenance_cleared")) == (2, 2)
+
+
+def test_an_outage_is_cleared_by_its_circuit_and_shown_by_the_status(run: Run, lived: str) -> None:
+    start = ("maintenance", "start", "--circuit", CIRCUIT, "--cause", "a fibre is cut", "--db", lived)
+    assert run(*start).code == 0
+    again = run(*start, "--json")
+    assert (again.code, again.json["refused"][0]["code"]) == (1, "maintenance_overlaps")
+    assert "clear it first" in again.err
+    assert "outage mnt-" in run("status", "--db", lived).out
+    assert run("status", "--db", lived, "--json").json["maintenance"][0]["state"] == "in force"
+    assert run("maintenance", "clear", CIRCUIT, "--reason", "mended", "--db", lived).code == 0
+    assert run("status", "--db", lived, "--json").json["maintenance"] == []
+    (row,) = run("maintenance", "list", "--cleared", "--db", lived, "--json").json
+    assert (row["state"], row["outcome"]) == ("cleared", "mended")
+
+
+def test_a_window_that_cannot_be_is_refused(run: Run, lived: str) -> None:
+    backwards = run(*PLAN, "--from", "2099-07-01T06:00", "--until", "2099-07-01T02:00", "--db", lived)
+    assert (backwards.code, backwards.err) == (1, "crossport: window_backwards: the window ends before it begins\n")
+    past = run(*PLAN, "--from", "2020-07-01T02:00", "--until", "2020-07-01T06:00", "--db", lived)
+    assert (past.code, past.err) == (1, "crossport: window_over: the window lies in the past\n")
+    odd = run(*PLAN, "--from", "tomorrow", "--until", "2099-07-01T06:00", "--db", lived)
+    assert (odd.code, odd.err.count("\n")) == (2, 1)
+    nowhere = run("maintenance", "start", "--circuit", "pc-nowhere", "--cause", "x", "--db", lived)
+    assert (nowhere.code, nowhere.err) == (1, "crossport: no circuit pc-nowhere\n")
+    assert run("maintenance", "clear", CIRCUIT, "--reason", "x", "--db", lived).code == 1

@@ -89,6 +89,7 @@ class _Writer:
             **self._prices(),
             **self._suspension(),
             "change": self._change(),
+            "work": self._work(),
             "missing": self._missing(),
             "hold_days": self.context.policy.hold_lifetime.days,
             "cause": self.context.request.details.get("cause", ""),
@@ -214,6 +215,30 @@ class _Writer:
             "forced": forced,
             "list_price": money_text(listed, published.currency, self.language) if listed is not None else "",
         }
+
+    def _work(self) -> dict[str, Any]:
+        """The record of maintenance or an outage that the notice is about; its times in the recipient's zone."""
+        said = self.context.request.details
+        begins, cleared = self._instant("starts_at"), self._instant("cleared_at")
+        return {
+            "id": str(said.get("record", "")),
+            "planned": said.get("record_kind") == "planned",
+            "starts": self._time(begins),
+            "ends": self._time(self._instant("ends_at")),
+            "side": str(said.get("side", "")),
+            "cause": str(said.get("cause", "")),
+            "cleared": self._time(cleared),
+            "called_off": begins is not None and cleared is not None and cleared < begins,
+            "outcome": str(said.get("outcome", "")),
+            "carried": bool(said.get("carried", False)),
+            "connections": said.get("connections", 0),
+            "tenants": said.get("tenants", 0),
+            "cut_off": said.get("cut_off", 0),
+        }
+
+    def _instant(self, name: str) -> datetime | None:
+        said = self.context.request.details.get(name)
+        return datetime.fromisoformat(str(said)) if said else None
 
     def _missing(self) -> str:
         """The milestones that an order still waits for, in words."""

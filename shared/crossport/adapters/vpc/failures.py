@@ -6,11 +6,11 @@ errors quote the URL with its parameters. No text of a transport error enters a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from crossport.adapters.tea import causes
 from crossport.application.errors import CloudCallError
 from crossport.application.ports import CloudFailure
 from crossport.domain.errors import CrossportError
@@ -112,20 +112,6 @@ def translate(error: Exception, action: str, *, write: bool, hidden: str = "") -
         failure = CloudFailure.UNKNOWN if write else CloudFailure.RETRYABLE
         return CloudCallError(f"{action}: no answer came", failure=failure, cloud_code=NO_ANSWER, action=action)
     return bad_answer(action, "the answer could not be parsed", write=write)
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything below it: chained, wrapped by the SDK, or carried as a reason by the HTTP library."""
-    waiting: list[BaseException] = [error]
-    seen: set[int] = set()
-    while waiting:
-        cause = waiting.pop()
-        if id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        below = (cause.__cause__, cause.__context__, _attribute(cause, "inner_exception"), _attribute(cause, "reason"))
-        waiting += [nested for nested in (*below, *cause.args) if isinstance(nested, BaseException)]
 
 
 def _refusal(error: Exception, code: str, action: str, hidden: str) -> CloudCallError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from crossport.application.ports.rows import OutboxRow
 from crossport.domain.circuit import Circuit
+from crossport.domain.maintenance import Maintenance
 from crossport.domain.pause import Pause
 from crossport.domain.placement import Placement
 
@@ -36,5 +38,24 @@ class Operations(Protocol):
         """End a pause; audited. Commands that waited for it are due at once. False when there was none.
 
         ``account_id`` as in ``Pause``: the pause of everything and that of an account are ended apart.
+        """
+        ...
+
+    def open_maintenance(self) -> Sequence[Maintenance]:
+        """Records of maintenance and outages that are not cleared, of all circuits, by their beginning."""
+        ...
+
+    def add_maintenance(self, record: Maintenance, *, seen: Collection[str], outbox: Sequence[OutboxRow]) -> bool:
+        """Put a record down with the notices of it; audited.
+
+        False, and nothing written, when a record of the circuit is open that is not among ``seen``, on which this one
+        was decided: decide again.
+        """
+        ...
+
+    def clear_maintenance(self, record: Maintenance, *, outbox: Sequence[OutboxRow]) -> bool:
+        """Clear an open record, with the notices of it; audited. ``record`` says when, by whom and why.
+
+        What waited for its end, and what it kept quiet, is due at once. False when no open record has its id.
         """
         ...

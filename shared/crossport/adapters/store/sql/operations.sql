@@ -47,3 +47,18 @@ FROM outbox
 WHERE state IN ('due', 'failed')
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3;
+
+-- name: open_maintenance
+SELECT document FROM maintenance WHERE cleared_at IS NULL ORDER BY starts_at, record_id;
+
+-- name: view_maintenance
+SELECT document FROM maintenance ORDER BY starts_at DESC, record_id;
+
+-- name: insert_maintenance
+INSERT INTO maintenance (record_id, circuit_id, starts_at, cleared_at, document)
+VALUES (:record_id, :circuit_id, :starts_at, NULL, :document)
+ON CONFLICT (record_id) DO NOTHING;
+
+-- name: clear_maintenance
+UPDATE maintenance SET cleared_at = :cleared_at, document = :document
+WHERE record_id = :record_id AND cleared_at IS NULL;

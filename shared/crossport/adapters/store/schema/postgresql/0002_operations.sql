@@ -29,6 +29,16 @@ CREATE TABLE pause (
     reason     TEXT COLLATE "C" NOT NULL
 );
 
+CREATE TABLE maintenance (
+    record_id  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    circuit_id TEXT COLLATE "C" NOT NULL,
+    starts_at  TEXT COLLATE "C" NOT NULL,
+    cleared_at TEXT COLLATE "C",
+    document   TEXT COLLATE "C" NOT NULL
+);
+
+CREATE INDEX maintenance_open ON maintenance (circuit_id) WHERE cleared_at IS NULL;
+
 CREATE TABLE attempt (
     key   TEXT COLLATE "C" PRIMARY KEY,
     tries BIGINT NOT NULL,

@@ -36,6 +36,17 @@ CREATE TABLE pause (
     reason     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Planned maintenance and outages of circuits, open while ``cleared_at`` is null; ``document`` is the whole record.
+CREATE TABLE maintenance (
+    record_id  TEXT NOT NULL PRIMARY KEY,
+    circuit_id TEXT NOT NULL,
+    starts_at  TEXT NOT NULL,
+    cleared_at TEXT,
+    document   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX maintenance_open ON maintenance (circuit_id) WHERE cleared_at IS NULL;
+
 -- How often a record has ended as retry. ``key`` is a digest of function, inbox key and content.
 CREATE TABLE attempt (
     key   TEXT PRIMARY KEY,
