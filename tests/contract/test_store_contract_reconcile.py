@@ -8,6 +8,7 @@ from crossport.application.ports import CircuitRun, Save
 from crossport.domain.decide import Finding
 from crossport.domain.differences import known_of
 from crossport.domain.sweep import SweptCircuit
+from crossport.domain.visibility import VbrVisibility
 from tests.contract.store_examples import CIRCUIT, MINUTE, NOW, PARTNER, connection, save, saved, stored, with_port
 from tests.contract.store_insight import Stores
 from tests.unit.domain.examples import WINDOW
@@ -76,3 +77,12 @@ def test_the_latest_complete_run_of_every_circuit_is_known(stores: Stores) -> No
     assert stores.other.swept_circuits() == (after,)
     stores.store.reconciled(replace(run(complete=False, minute=2), listed=1))
     assert stores.other.swept_circuits() == (after,)
+
+
+def test_where_an_account_sees_vbrs_is_kept_and_corrected(stores: Stores) -> None:
+    assert stores.store.vbr_visibility(PARTNER) is None
+    stores.store.put_vbr_visibility(PARTNER, VbrVisibility.NONE, evidence="nothing was ever shown", at=NOW)
+    assert stores.other.vbr_visibility(PARTNER) is VbrVisibility.NONE
+    stores.other.put_vbr_visibility(PARTNER, VbrVisibility.PORT, evidence="a port showed one", at=NOW + MINUTE)
+    assert stores.store.vbr_visibility(PARTNER) is VbrVisibility.PORT
+    assert stores.store.vbr_visibility("9") is None

@@ -28,6 +28,7 @@ from crossport.domain.ledger import BillingRecord
 from crossport.domain.maintenance import Maintenance
 from crossport.domain.orders import Contract, Hold, Tenant
 from crossport.domain.pause import Pause
+from crossport.domain.visibility import VbrVisibility
 from crossport.domain.vocabulary import Phase
 
 #: Told the name of every statement right before it is carried out; what it raises ends the worker there.
@@ -84,6 +85,8 @@ class State:
     runs: dict[str, CircuitRun] = field(default_factory=dict)
     #: The latest complete ones.
     completed: dict[str, CircuitRun] = field(default_factory=dict)
+    #: Where VBRs are seen, by account, and why.
+    visibility: dict[str, tuple[VbrVisibility, str]] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     inbox: dict[str, str] = field(default_factory=dict)
     audit: list[InputRow] = field(default_factory=list)

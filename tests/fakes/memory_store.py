@@ -32,6 +32,7 @@ from crossport.domain.groups import Sibling
 from crossport.domain.orders import Contract, Tenant
 from crossport.domain.quota import CallQuota
 from crossport.domain.sweep import SweptCircuit
+from crossport.domain.visibility import VbrVisibility
 from crossport.domain.vocabulary import Phase
 from tests.fakes.memory_letters import MemoryLetters
 from tests.fakes.memory_operations import MemoryOperations
@@ -199,6 +200,12 @@ class MemoryStore(MemoryLetters, MemoryOperations):
             )
             for circuit_id, circuit in sorted(self.state.circuits.items())
         )
+
+    def vbr_visibility(self, account_id: str) -> VbrVisibility | None:
+        return self.state.visibility.get(account_id, (None, ""))[0]
+
+    def put_vbr_visibility(self, account_id: str, visibility: VbrVisibility, *, evidence: str, at: datetime) -> None:
+        self.state.visibility[account_id] = (visibility, evidence)
 
     def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:
         key = (account_id, region, api)

@@ -113,7 +113,7 @@ def tables(world: DroppedWorld) -> dict[str, Any]:
     return {
         name: connection.execute(f"SELECT * FROM {name}").fetchall()
         for name in names
-        if name != "circuit_run" and not name.startswith("sqlite_")
+        if name not in ("circuit_run", "vbr_visibility") and not name.startswith("sqlite_")
     }
 
 

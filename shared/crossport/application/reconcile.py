@@ -15,6 +15,7 @@ from typing import Any
 from crossport.application.commit import MAX_ROUNDS, find_vbr, read_port, save_of
 from crossport.application.errors import CloudCallError, IntegrityConflictError
 from crossport.application.ports import CircuitRun, Clock, Cloud, OutboxRow, Policies, Save, SaveOutcome, Store
+from crossport.application.visibility import Probe, Sight
 from crossport.domain import glance
 from crossport.domain.circuit import Circuit
 from crossport.domain.circuit_audit import CircuitBreach, breaches_of
@@ -23,6 +24,8 @@ from crossport.domain.differences import Difference, Kind, Known, Listed, differ
 from crossport.domain.gaps import Gap, gaps_of
 from crossport.domain.observation import PortObservation, VbrObservation
 from crossport.domain.policy import Policy
+from crossport.domain.port_audit import overdue_of
+from crossport.domain.visibility import VbrVisibility
 from crossport.domain.vocabulary import Acceptance
 
 #: Connections written in one transaction.
@@ -117,11 +120,16 @@ class Reconciler:
         policy = self.policies.of(circuit.account_id)
         known = tuple(self.store.known_ports(circuit.circuit_id))
         listing = self._listed(circuit)
+        at = (listing.started or self.clock.now()) - policy.consistency_window
         vbrs = _VbrsOf(listing, known)
+        probe = Probe(store=self.store, cloud=self.cloud, circuit=circuit, policy=policy, at=at)
+        looked = listing.ports_complete and listing.vbrs is not None
+        if looked:
+            vbrs.sight = probe.sight(listing.ports, known, shown=vbrs.known_shown, supposed=bool(vbrs.supposed))
+            self._keep_sight(circuit, vbrs.sight, at)
         rows = [
             Listed(port_id, glance.of_listed(port), vbrs.of(port_id)) for port_id, port in sorted(listing.ports.items())
         ]
-        at = (listing.started or self.clock.now()) - policy.consistency_window
         found = differences(rows, known, at=at, complete=listing.ports_complete)
         run = _Run(circuit=circuit, policy=policy, at=at, supposed=vbrs.supposed)
         healed = tuple(self._healed(found, run))
@@ -130,16 +138,57 @@ class Reconciler:
         report = CircuitReport(
             circuit=circuit,
             at=at,
-            complete=listing.ports_complete and listing.vbrs is not None,
+            complete=looked,
             why=listing.why,
             listed=len(listing.ports),
             vbrs_seen_by_circuit=vbrs.seen_by_circuit,
             healed=healed,
-            breaches=breaches_of(circuit, listing.ports.values(), policy),
+            breaches=(
+                *breaches_of(circuit, listing.ports.values(), policy),
+                *overdue_of(listing.ports.values(), {one.port_id for one in known}, at),
+                *(probe.overdue(listing.ports, known, vbrs.sight, vbrs.of) if looked else ()),
+            ),
         )
         if not self.dry_run:
             self.store.reconciled(run_of(report))
         return report
+
+    def port(self, circuit: Circuit, port_id: str) -> CircuitReport:
+        """The targeted check: read one port with its VBRs, compare, and heal. No run of the circuit is kept of it.
+
+        Raises StoreUnavailableError.
+        """
+        policy = self.policies.of(circuit.account_id)
+        at, why, found = self.clock.now() - policy.consistency_window, "", tuple[Difference, ...]()
+        listed, complete = 0, False
+        try:
+            read = self.cloud.read_port(account_id=circuit.account_id, region=circuit.region, port_id=port_id)
+        except CloudCallError as error:
+            why = f"{error.action}: {error.cloud_code}"
+        else:
+            at, listed, complete = read.date - policy.consistency_window, int(read.port is not None), True
+            blind = not read.vbrs and self.store.vbr_visibility(circuit.account_id) is VbrVisibility.NONE
+            vbrs = None if blind else glance.of_listed_vbrs(read.vbrs)
+            rows = [] if read.port is None else [Listed(port_id, glance.of_listed(read.port), vbrs)]
+            known = [one for one in self.store.known_ports(circuit.circuit_id) if one.port_id == port_id]
+            found = tuple(differences(rows, known, at=at, complete=True))
+        run = _Run(circuit=circuit, policy=policy, at=at, supposed={})
+        return CircuitReport(
+            circuit=circuit,
+            at=at,
+            complete=complete,
+            why=why,
+            listed=listed,
+            vbrs_seen_by_circuit=None,
+            healed=tuple(self._healed(found, run)),
+            breaches=(),
+        )
+
+    def _keep_sight(self, circuit: Circuit, sight: Sight, at: datetime) -> None:
+        """Keep where VBRs are seen when that is news (ruling 8)."""
+        news = sight.visibility
+        if news is not None and not self.dry_run and news is not self.store.vbr_visibility(circuit.account_id):
+            self.store.put_vbr_visibility(circuit.account_id, news, evidence=sight.evidence, at=at)
 
     def _listed(self, circuit: Circuit) -> _Listing:
         place = {"account_id": circuit.account_id, "region": circuit.region, "circuit_id": circuit.circuit_id}
@@ -223,6 +272,10 @@ class _VbrsOf:
         self._on: dict[str, list[VbrObservation]] = {}
         #: Port to the ids of VBRs that may hang on it.
         self.supposed: dict[str, list[str]] = {}
+        #: Whether a VBR was listed that is known to hang on a port.
+        self.known_shown = False
+        #: Where VBRs are seen, once that was probed.
+        self.sight = Sight(visibility=None)
         #: Ids of VBRs that no port is known or supposed for.
         self.astray: list[str] = []
         for vbr in listing.vbrs or ():
@@ -231,6 +284,7 @@ class _VbrsOf:
                 self.astray.append(vbr.vbr_id)
                 continue
             self._on.setdefault(port_id, []).append(vbr)
+            self.known_shown |= vbr.vbr_id in places
             if vbr.vbr_id not in places:
                 self.supposed.setdefault(port_id, []).append(vbr.vbr_id)
 
@@ -244,8 +298,11 @@ class _VbrsOf:
         """The glance of a port's VBRs; None when nobody could be asked for them."""
         if not self._visible:
             return None
-        vbrs = self._on.get(port_id)
-        return glance.of_listed_vbrs(vbrs) if vbrs else ""
+        if self._on or self.sight.visibility is VbrVisibility.CIRCUIT:
+            vbrs = self._on.get(port_id)
+            return glance.of_listed_vbrs(vbrs) if vbrs else ""
+        asked = self.sight.by_port.get(port_id)
+        return None if asked is None else glance.of_listed_vbrs(asked)
 
 
 def run_of(report: CircuitReport) -> CircuitRun:

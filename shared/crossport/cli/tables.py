@@ -126,7 +126,7 @@ def connection_fields(row: Row) -> list[tuple[str, Any]]:
         ("Circuit", row["circuit_id"]),
         ("Port", row["port_id"]),
         ("Port status", _joined(row.get("acceptance"), row.get("status"), row.get("business_status"))),
-        ("VBR", row["vbr_id"]),
+        ("VBR", row["vbr_id"] or row["vbr"]),
         ("One VBR", row["one_vbr"]),
         ("VLAN ID", _vlan(row["vlan_id"])),
         ("Spec", _spec(row)),

@@ -53,6 +53,8 @@ class Policy:
     cool_down: timedelta = timedelta(days=7)
     #: How long a redundancy group may be half provisioned (ruling 17).
     group_deadline: timedelta = timedelta(days=7)
+    #: How long an accepted and enabled port may be without a VBR before a person should ask (ruling 8).
+    vbr_missing_after: timedelta = timedelta(days=3)
     #: The longest pause before a command that waits for a change of its connection looks again by itself.
     longest_wait: timedelta = timedelta(hours=1)
     #: How often a record may end as ``retry`` before it becomes a dead letter.

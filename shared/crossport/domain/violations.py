@@ -64,19 +64,22 @@ class OneVbr(StrEnum):
 
     KEPT = "kept"
     BROKEN = "broken"
-    #: Active by the tenant's word alone: nothing was seen that could be checked.
+    #: Active by the tenant's word alone, or VBRs cannot be seen: nothing was seen that could be checked.
     CANNOT_CHECK = "cannot check"
     #: There is no VBR yet, or no service any more.
     NOT_DUE = "not due"
 
 
-def one_vbr_result(*, active: bool, accepted_vbr: bool, codes: Collection[str]) -> OneVbr:
-    """The result of ``one_vbr_a_port`` for a connection with these violation codes."""
+def one_vbr_result(*, active: bool, accepted_vbr: bool, codes: Collection[str], blind: bool = False) -> OneVbr:
+    """The result of ``one_vbr_a_port`` for a connection with these violation codes.
+
+    ``blind``: it may have a VBR, and nobody could see it (ruling 8).
+    """
     if not ONE_VBR_CODES.isdisjoint(codes):
         return OneVbr.BROKEN
     if accepted_vbr:
         return OneVbr.KEPT
-    return OneVbr.CANNOT_CHECK if active else OneVbr.NOT_DUE
+    return OneVbr.CANNOT_CHECK if active or blind else OneVbr.NOT_DUE
 
 
 def _misfit(connection: Connection, vbr: VbrFacts) -> list[Violation]:

@@ -136,6 +136,7 @@ class PolicySettings(_Part):
     cool_down: Count = Field(default=7, ge=0, le=366)
     #: Days.
     group_deadline: Count = Field(default=7, ge=1, le=366)
+    vbr_missing_after: Count = Field(default=3, ge=1, le=366)
     #: Seconds.
     longest_wait: Count = Field(default=3_600, ge=60, le=86_400)
     #: How often a record may end as ``retry`` before it becomes a dead letter.

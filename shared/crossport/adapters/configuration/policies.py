@@ -28,7 +28,8 @@ _PRICES = _VERSION | {"earlier"}
 _POLICY = frozenset(
     {"specs", "approved_above_1g", "vlan_pool", "vlan_zero_is_exclusive", "order_modes", "push_after", "confirm_uid",
      "partner_pays_at", "pay_months", "pay_auto_renew", "consistency_window", "settlement_age", "offer_lifetime",
-     "offer_expiry", "offer_reminders", "hold_lifetime", "cool_down", "group_deadline", "longest_wait", "max_attempts"}
+     "offer_expiry", "offer_reminders", "hold_lifetime", "cool_down", "group_deadline", "vbr_missing_after",
+     "longest_wait", "max_attempts"}
 )  # fmt: skip
 
 
@@ -126,6 +127,7 @@ def policy_of(account: Mapping[str, Any]) -> Policy:
         hold_lifetime=timedelta(days=chosen["hold_lifetime"]),
         cool_down=timedelta(days=chosen["cool_down"]),
         group_deadline=timedelta(days=chosen["group_deadline"]),
+        vbr_missing_after=timedelta(days=chosen["vbr_missing_after"]),
         longest_wait=timedelta(seconds=chosen["longest_wait"]),
         max_attempts=chosen["max_attempts"],
         partner_price_list=None if prices is None else price_list_of(prices),

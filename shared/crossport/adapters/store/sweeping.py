@@ -11,6 +11,7 @@ from crossport.application.ports import CircuitRun
 from crossport.domain.differences import Known
 from crossport.domain.quota import CallQuota
 from crossport.domain.sweep import SweptCircuit
+from crossport.domain.visibility import VbrVisibility
 
 
 class Sweeping:
@@ -28,12 +29,13 @@ class Sweeping:
         found = {finding_columns(each, run.circuit_id, run.at)["key"]: each for each in run.breaches}
         with self._engine.writing():
             self._engine.write("put_circuit_run", circuit_run_columns(run))
-            for (key,) in self._engine.rows("open_circuit_findings", {"circuit_id": run.circuit_id}):
-                if key not in found and run.complete:
-                    self._engine.write("clear_finding", {"key": key, "at": stamp(run.at)})
+            opened = {key for (key,) in self._engine.rows("open_circuit_findings", {"circuit_id": run.circuit_id})}
+            cleared = opened - found.keys() if run.complete else set[str]()
+            for key in sorted(cleared):
+                self._engine.write("clear_finding", {"key": key, "at": stamp(run.at)})
             for finding in found.values():
                 self._engine.write("insert_finding", finding_columns(finding, run.circuit_id, run.at))
-            if run.differences or run.breaches or not run.complete:
+            if run.differences or cleared or found.keys() - opened or not run.complete:
                 self._engine.write("insert_audit", run_audit_columns(run))
 
     def swept_circuits(self) -> Sequence[SweptCircuit]:
@@ -48,6 +50,16 @@ class Sweeping:
             )
             for circuit_id, account_id, region, listed, completed_at in self._engine.rows("swept_circuits")
         )
+
+    def vbr_visibility(self, account_id: str) -> VbrVisibility | None:
+        """See ``Store.vbr_visibility``."""
+        row = self._engine.row("get_vbr_visibility", {"account_id": account_id})
+        return None if row is None else VbrVisibility(row[0])
+
+    def put_vbr_visibility(self, account_id: str, visibility: VbrVisibility, *, evidence: str, at: datetime) -> None:
+        """See ``Store.put_vbr_visibility``."""
+        columns = {"account_id": account_id, "visibility": str(visibility), "evidence": evidence, "at": stamp(at)}
+        self._engine.change("put_vbr_visibility", columns)
 
     def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:
         """See ``Store.take_call``."""

@@ -16,6 +16,7 @@ from crossport.adapters.store.portrait import facts, portrait, suspension_of
 from crossport.adapters.store.rows import circuit_of, stamp_or_none, tenant_of
 from crossport.domain.orders import Tenant
 from crossport.domain.violations import one_vbr_result
+from crossport.domain.visibility import VbrVisibility, vbr_told
 from crossport.domain.vocabulary import Phase
 
 #: How many rows a view returns unless told otherwise.
@@ -23,7 +24,9 @@ DEFAULT_LIMIT = 1_000
 #: More rows than any view has; the engines have no common word for "no limit".
 EVERYTHING = 2**62
 
-_CONNECTION = ("id", "version", "phase", "violations", "vbr_id", "document", "created_at", "updated_at")
+_CONNECTION = (
+    "id", "version", "phase", "violations", "vbr_id", "document", "created_at", "updated_at", "vbr_visibility",
+)  # fmt: skip
 _LEDGER = (
     "key", "fact", "revision", "digest", "connection_id", "record", "reverses", "written_at", "seq", "prev_hash",
     "hash",
@@ -77,8 +80,8 @@ class Views(NetworkReading):
 
         Each has connection_id, version, phase, flow, origin, account_id, region, circuit_id, port_id, vlan_id, vbr_id
         (the accepted VBR), tenant_uid, spec, order_mode, violations, the fields of ``portrait``, suspension (reason,
-        waiting_for, fee, way_back), attested (active by the tenant's word for a VBR that we cannot see), one_vbr
-        (kept, broken, cannot check, not due), created_at and updated_at.
+        waiting_for, fee, way_back), vbr (see ``vbr_told``), attested (active by the tenant's word for a VBR that we
+        cannot see), one_vbr (kept, broken, cannot check, not due), created_at and updated_at.
         """
         rows = self._engine.rows("view_connections", {"phase": phase, "limit": limit})
         return [_connection(row) for row in rows]
@@ -252,14 +255,17 @@ def _named(names: tuple[str, ...], row: tuple[Any, ...], *, parsed: str = "") ->
 def _connection(row: tuple[Any, ...]) -> Row:
     columns = _named(_CONNECTION, row, parsed="violations")
     connection, phase, vbr_id = document.load(columns["document"]), columns["phase"], columns["vbr_id"]
+    visibility = None if columns["vbr_visibility"] is None else VbrVisibility(columns["vbr_visibility"])
     shown = ("version", "phase", "violations", "vbr_id", "created_at", "updated_at")
     return {
         **portrait(connection),
         "suspension": suspension_of(connection, phase),
         "attested": phase == Phase.ACTIVE and vbr_id is None,
+        "vbr": vbr_told(phase, seen=vbr_id is not None, visibility=visibility),
         "one_vbr": str(
             one_vbr_result(
                 active=phase == Phase.ACTIVE,
+                blind=phase == Phase.ENABLED and visibility is VbrVisibility.NONE,
                 accepted_vbr=vbr_id is not None,
                 codes={violation["code"] for violation in columns["violations"]},
             )

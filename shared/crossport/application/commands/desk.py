@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -25,9 +25,11 @@ from crossport.application.routing import port_route
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection
 from crossport.domain.decide import Decision, Finding, decide
+from crossport.domain.facts import VbrFacts
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.orders import Hold
 from crossport.domain.policy import Policy
+from crossport.domain.visibility import can_be_missed
 from crossport.domain.vocabulary import Presence, Source
 
 #: The cloud's Date has whole seconds: two reads in one second could not be told apart.
@@ -108,7 +110,20 @@ class Desk:
         read = self.cloud().read_port(
             account_id=connection.account_id, region=connection.region, port_id=connection.port_id
         )
-        return read, (*shifted(read, task.policy), *absent(read, connection, task.policy))
+        return read, (*shifted(read, task.policy), *self.absences(read, connection, task.policy))
+
+    def absences(self, read: Read, connection: Connection, policy: Policy) -> tuple[Observation, ...]:
+        """What a complete read did not show any more, of what could have been seen."""
+        return absent(read, connection, policy, self.missed(read, connection, policy))
+
+    def missed(self, read: Read, connection: Connection, policy: Policy) -> tuple[VbrFacts, ...]:
+        """The live VBRs that the read does not show although it could (ruling 8)."""
+        listed = {vbr.vbr_id for vbr in read.vbrs}
+        live = [vbr for vbr in connection.live_vbrs(policy.consistency_window) if vbr.vbr_id not in listed]
+        if not live:
+            return ()
+        visibility = self.store.vbr_visibility(connection.account_id)
+        return tuple(vbr for vbr in live if can_be_missed(vbr, visibility))
 
     def holds(self, connection: Connection) -> tuple[Hold, ...]:
         """The connection's live holds on its circuit."""
@@ -208,14 +223,11 @@ def shifted(read: Read, policy: Policy) -> tuple[Observation, ...]:
     return (*port, *(replace(vbr, at=at) for vbr in read.vbrs))
 
 
-def absent(read: Read, connection: Connection, policy: Policy) -> tuple[Observation, ...]:
-    """What a complete read did not show any more: the port, or VBRs known to hang on it."""
+def absent(read: Read, connection: Connection, policy: Policy, missed: Iterable[VbrFacts]) -> tuple[Observation, ...]:
+    """What a complete read did not show any more: the port, or VBRs known to hang on it (``Desk.missed``)."""
     at = read.date - policy.consistency_window
-    listed = {vbr.vbr_id for vbr in read.vbrs}
     gone: list[Observation] = [
-        VbrObservation(at=at, source=Source.READ, vbr_id=vbr.vbr_id, presence=Presence.NOT_LISTED)
-        for vbr in connection.live_vbrs(policy.consistency_window)
-        if vbr.vbr_id not in listed
+        VbrObservation(at=at, source=Source.READ, vbr_id=vbr.vbr_id, presence=Presence.NOT_LISTED) for vbr in missed
     ]
     if read.port is None and connection.port_id is not None:
         gone.append(PortObservation(at=at, source=Source.READ, port_id=connection.port_id, presence=Presence.NOT_FOUND))

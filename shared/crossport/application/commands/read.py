@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from crossport.application.adopt import Adopter, AdoptionOutcome
-from crossport.application.commands.desk import LONGEST_LOOK, TICK, Desk, Done, absent, completion, shifted
+from crossport.application.commands.desk import LONGEST_LOOK, TICK, Desk, Done, completion, shifted
 from crossport.application.commit import find_vbr
 from crossport.application.ports import Completion, LeasedRow, OutboxRow, OutboxState, Read, Stored
 from crossport.application.routing import port_route
@@ -26,7 +26,7 @@ def read_port(desk: Desk, leased: LeasedRow) -> Done:
     read = desk.cloud().read_port(account_id=account_id, region=region, port_id=port_id)
     ending = _settled(desk, leased, read, known, policy)
     if known is not None:
-        seen = (*shifted(read, policy), *absent(read, known.connection, policy))
+        seen = (*shifted(read, policy), *desk.absences(read, known.connection, policy))
         return desk.observed(leased, known.connection, seen, ending, outbox=_elsewhere(leased, read, ending))
     if read.port is None:
         return (ending, False) if ending.state is OutboxState.DUE else desk.dropped(leased, "not_our_port")
@@ -43,9 +43,8 @@ def _settled(desk: Desk, leased: LeasedRow, read: Read, known: Stored | None, po
     wait = policy.consistency_window + TICK
     if after is not None and stamped < datetime.fromisoformat(after).replace(microsecond=0):
         return completion(leased, OutboxState.DUE, "within_window", datetime.fromisoformat(after) + wait)
-    listed = {vbr.vbr_id for vbr in read.vbrs}
-    live = known.connection.live_vbrs(policy.consistency_window) if known else ()
-    if any(vbr.vbr_id not in listed for vbr in live) and leased.attempts < policy.max_attempts:
+    missed = desk.missed(read, known.connection, policy) if known else ()
+    if missed and leased.attempts < policy.max_attempts:
         return completion(leased, OutboxState.DUE, "vbr_not_listed", desk.clock.now() + wait)
     return completion(leased, OutboxState.DONE)
 

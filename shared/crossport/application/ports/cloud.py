@@ -180,6 +180,8 @@ class Cloud(Protocol):
     def list_vbrs(self, *, account_id: str, region: str, circuit_id: str) -> tuple[VbrObservation, ...]:
         """Every VBR of a circuit and of its ports that the circuit's owner is shown, of all accounts; complete.
 
+        ``circuit_id`` may be a port's id instead: the VBRs on that port.
+
         The list does not say on which port a VBR hangs: ``port_id`` is None. Whether VBRs on shared ports are shown at
         all is not documented (ruling 8, [INF]).
         """

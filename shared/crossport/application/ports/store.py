@@ -27,6 +27,7 @@ from crossport.domain.differences import Known
 from crossport.domain.orders import Tenant
 from crossport.domain.quota import CallQuota
 from crossport.domain.sweep import SweptCircuit
+from crossport.domain.visibility import VbrVisibility
 
 
 class Store(Operations, Protocol):
@@ -96,12 +97,20 @@ class Store(Operations, Protocol):
         ...
 
     def reconciled(self, run: CircuitRun) -> None:
-        """Keep what a reconciliation has found: the circuit's latest run, its findings, and, unless it found nothing,
-        a line of the audit trail."""
+        """Keep what a reconciliation has found: the circuit's latest run, its findings, and, unless it found nothing
+        new, a line of the audit trail."""
         ...
 
     def swept_circuits(self) -> Sequence[SweptCircuit]:
         """Every circuit with its latest complete reconciliation, by circuit id."""
+        ...
+
+    def vbr_visibility(self, account_id: str) -> VbrVisibility | None:
+        """Where the account sees VBRs on its ports; None until something told."""
+        ...
+
+    def put_vbr_visibility(self, account_id: str, visibility: VbrVisibility, *, evidence: str, at: datetime) -> None:
+        """Keep what was found out about that, and why."""
         ...
 
     def take_call(self, *, account_id: str, region: str, api: str, now: datetime, quota: CallQuota) -> bool:

@@ -31,3 +31,11 @@ SELECT key FROM finding WHERE connection_id = :circuit_id AND cleared_at IS NULL
 
 -- name: view_circuit_runs
 SELECT circuit_id, account_id, at, complete, why, listed, differences, breaches FROM circuit_run ORDER BY circuit_id;
+
+-- name: get_vbr_visibility
+SELECT visibility FROM vbr_visibility WHERE account_id = :account_id;
+
+-- name: put_vbr_visibility
+INSERT INTO vbr_visibility (account_id, visibility, evidence, at) VALUES (:account_id, :visibility, :evidence, :at)
+ON CONFLICT (account_id) DO UPDATE SET
+    visibility = excluded.visibility, evidence = excluded.evidence, at = excluded.at;

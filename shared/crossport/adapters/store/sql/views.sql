@@ -1,14 +1,16 @@
 -- What people look at. A parameter that is null filters nothing; PostgreSQL wants to be told the type of such a one.
 
 -- name: view_connections
-SELECT id, version, phase, violations, accepted_vbr_id, document, created_at, updated_at
+SELECT id, version, phase, violations, accepted_vbr_id, document, created_at, updated_at,
+    (SELECT visibility FROM vbr_visibility WHERE vbr_visibility.account_id = connection.account_id)
 FROM connection
 WHERE CAST(:phase AS TEXT) IS NULL OR phase = :phase
 ORDER BY created_at DESC, id
 LIMIT :limit;
 
 -- name: view_connection
-SELECT id, version, phase, violations, accepted_vbr_id, document, created_at, updated_at
+SELECT id, version, phase, violations, accepted_vbr_id, document, created_at, updated_at,
+    (SELECT visibility FROM vbr_visibility WHERE vbr_visibility.account_id = connection.account_id)
 FROM connection
 WHERE id = :connection_id;
 

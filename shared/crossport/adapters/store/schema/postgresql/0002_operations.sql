@@ -63,3 +63,10 @@ CREATE TABLE dead_letter (
 );
 
 CREATE INDEX dead_letter_by_cause ON dead_letter (function, cause, source, state);
+
+CREATE TABLE vbr_visibility (
+    account_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    visibility TEXT COLLATE "C" NOT NULL,
+    evidence   TEXT COLLATE "C" NOT NULL,
+    at         TEXT COLLATE "C" NOT NULL
+);

@@ -73,3 +73,11 @@ CREATE TABLE dead_letter (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX dead_letter_by_cause ON dead_letter (function, cause, source, state);
+
+-- Where an account sees the VBRs that tenants create on its ports: circuit, port or none, and what told so.
+CREATE TABLE vbr_visibility (
+    account_id TEXT NOT NULL PRIMARY KEY,
+    visibility TEXT NOT NULL,
+    evidence   TEXT NOT NULL,
+    at         TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
