@@ -11,7 +11,6 @@ from crossport.application.errors import IntegrityConflictError
 from crossport.application.ports import Save, SaveOutcome, Store
 from crossport.domain.circuit import Circuit
 from crossport.domain.orders import Hold
-from crossport.domain.vocabulary import Phase
 from tests.contract.store_examples import CIRCUIT, MINUTE, NOW, PARTNER, TENANT, connection, save, saved, stored
 from tests.contract.store_insight import Stores
 
@@ -170,28 +169,3 @@ class TestGiveBack:
         saved(stores.other, save(connection(1), stored(stores.other)))
         assert list(stores.store.save([late])) == [LOST]
         assert _live(stores.store) == (_hold(7),)
-
-
-class TestStaleOrders:
-    def test_the_oldest_that_are_still_only_ordered_come_first(self, stores: Stores) -> None:
-        for number, minutes, phase in (
-            (1, 3, Phase.ORDERED),
-            (2, 1, Phase.ORDERED),
-            (3, 0, Phase.PROVISIONING),
-            (4, 2, Phase.ORDERED),
-            (5, 0, Phase.REJECTED),
-        ):
-            of = replace(connection(number), created_at=NOW + minutes * MINUTE)
-            saved(stores.store, save(of, phase=phase))
-        assert list(stores.other.stale_orders(NOW + 9 * MINUTE, limit=10)) == ["conn-2", "conn-4", "conn-1"]
-        assert list(stores.other.stale_orders(NOW + 9 * MINUTE, limit=2)) == ["conn-2", "conn-4"]
-
-    def test_before_means_before(self, stores: Stores) -> None:
-        saved(stores.store, save(connection(1)))
-        assert list(stores.store.stale_orders(NOW, limit=10)) == []
-        assert list(stores.store.stale_orders(NOW + timedelta(microseconds=1), limit=10)) == ["conn-1"]
-
-    def test_what_moved_on_is_not_stale(self, stores: Stores) -> None:
-        saved(stores.store, save(connection(1)))
-        saved(stores.store, save(connection(1), stored(stores.store), phase=Phase.WITHDRAWN, at=LATER))
-        assert list(stores.store.stale_orders(NOW + 9 * MINUTE, limit=10)) == []

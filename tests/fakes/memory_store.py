@@ -146,11 +146,6 @@ class MemoryStore(MemoryLetters, MemoryOperations):
     def circuit(self, circuit_id: str) -> Circuit | None:
         return self.state.circuits.get(circuit_id)
 
-    def stale_orders(self, before: datetime, limit: int) -> Sequence[str]:
-        waiting = (s.connection for i, s in self.state.connections.items() if self.state.phases[i] is Phase.ORDERED)
-        stale = sorted((c.created_at, c.connection_id) for c in waiting if c.created_at < before)
-        return tuple(connection_id for _, connection_id in stale[:limit])
-
     def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
         state = self.state
         ids = sorted(i for i in state.connections if i > after and state.phases[i] not in ENDED)[:limit]

@@ -16,6 +16,7 @@ from typing import Any
 from crossport.application.actiontrail import CloudRecord
 from crossport.application.bill import UsageReading
 from crossport.application.commit import read_port
+from crossport.application.deadlines import DeadlineReport, keep_deadlines
 from crossport.application.endings import Ending
 from crossport.application.observe import observe
 from crossport.application.place_order import OrderMessage, place_orders
@@ -43,6 +44,7 @@ from tests.fakes.manual_clock import ManualClock
 from tests.fakes.memory_cloud import MemoryCloud
 from tests.fakes.memory_queue import MemoryQueue
 from tests.fakes.memory_store import MemoryStore, OutboxEntry
+from tests.fakes.working_days import MondayToFriday
 
 PARTNER, SECOND_PARTNER = "1000000000000001", "1000000000000009"
 TENANT, NEIGHBOUR, STRANGER = "2000000000000002", "2000000000000003", "3000000000000003"
@@ -148,6 +150,7 @@ class PartnerWorld:
         self.queue = MemoryQueue(self.clock, ["notices", "billing-records", "order-replies"])
         self.policies = FixedPolicies(policy, *others)
         self.ids = CountingIds()
+        self.working_days = MondayToFriday()
         self._numbers = itertools.count(1)
         self.add_circuit(CIRCUIT)
         for uid, name in ((TENANT, "Example Trading"), (NEIGHBOUR, "Neighbour")):
@@ -319,6 +322,16 @@ class PartnerWorld:
             clock=self.clock,
             ids=self.ids,
             until=self.clock.now() + timedelta(minutes=1),
+        )
+
+    def keep_deadlines(self, store: Store | None = None, until: datetime | None = None) -> DeadlineReport:
+        """Walk over the open connections once."""
+        return keep_deadlines(
+            store=store or self.store,
+            policies=self.policies,
+            clock=self.clock,
+            working_days=self.working_days,
+            until=until or self.clock.now() + timedelta(minutes=1),
         )
 
     def settled(self, turns: int = 4) -> list[Report]:

@@ -464,7 +464,7 @@ class TestStatements:
             inputs=(event("e1"),),
             outbox=(command("c1"),),
         )
-        names = ("load", "load_order", "take_outbox", "stale_orders", "open_connections", "written_keys")
+        names = ("load", "load_order", "take_outbox", "open_connections", "written_keys")
         hot = {name: queries_of("postgresql")[name] for name in names}
         update, parameters = one_save(replace(of, version=1))
         with psycopg.connect(postgresql_url, cursor_factory=psycopg.RawCursor) as database:

@@ -17,8 +17,8 @@ from typing import Any
 
 from crossport.application.actiontrail import CloudRecord
 from crossport.application.bill import record_usage, seal
+from crossport.application.deadlines import keep_deadlines
 from crossport.application.endings import Ending
-from crossport.application.expire_orders import expire_orders
 from crossport.application.observe import observe
 from crossport.application.order_input import OrderMessage
 from crossport.application.place_order import place_orders
@@ -29,6 +29,7 @@ from crossport.domain.connection import expiry_id, token_of
 from crossport.domain.errors import CrossportError
 from crossport.domain.orders import Order, Tenant
 from crossport.domain.vocabulary import Party, RequestKind, Verdict
+from tests.fakes.working_days import MondayToFriday
 from tests.simulation.engines import Engine, Now
 from tests.simulation.fate import Blow, Died, Fate, Watched
 from tests.simulation.oracle import Deal
@@ -157,6 +158,7 @@ class Stage(World):
         super().__init__(**switches)
         self.post_office = PostOffice(self._notice_arrives)
         self.mail_server = MailServer()
+        self._calendar_due = self.clock.now()
         said: dict[str, Any] = {"actor": "test", "reason": "address", "at": self.clock.now()}
         for number, uid in enumerate(TENANTS):
             tenant = Tenant(tenant_uid=uid, name=f"Tenant {number}", email=f"noc@tenant{number}.example")
@@ -232,7 +234,7 @@ class Stage(World):
         self.log.append(f"{function}: {told}")
 
     def relay_runs(self, fate: Fate | None = None, *, timer: bool = False) -> None:
-        """One run of the relay; a timer's also takes back orders that waited too long."""
+        """One run of the relay; a timer's also looks at the calendar, once an hour."""
         report: Report | None = self.invoke("relay", lambda worker: self._relayed(worker, timer), fate)
         for turn in report.turns if report is not None else ():
             assert not turn.reason.startswith("internal_error"), f"{turn.key}: {turn.reason}"
@@ -278,8 +280,15 @@ class Stage(World):
         return send_notices(requests, render=rendered, senders=[worker.mail], **ports)
 
     def _relayed(self, worker: Worker, timer: bool) -> Report:
-        if timer:
-            expire_orders(worker.store, self.policies, self.clock)
+        if timer and self.clock.now() >= self._calendar_due:
+            self._calendar_due = self.clock.now() + timedelta(hours=1)
+            keep_deadlines(
+                store=worker.store,
+                policies=self.policies,
+                clock=self.clock,
+                working_days=MondayToFriday(),
+                until=self.clock.now() + timedelta(seconds=30),
+            )
         return relay(
             store=worker.store,
             cloud=lambda: worker.cloud,

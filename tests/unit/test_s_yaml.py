@@ -68,7 +68,17 @@ def pattern(name: str) -> Pattern:
 
 
 def test_the_functions_are_those_of_the_design() -> None:
-    assert NAMES == ["billing", "dead_letters", "notices", "orders", "port_events", "reconcile", "relay", "vbr_events"]
+    assert NAMES == [
+        "billing",
+        "dead_letters",
+        "deadlines",
+        "notices",
+        "orders",
+        "port_events",
+        "reconcile",
+        "relay",
+        "vbr_events",
+    ]
 
 
 def test_every_function_runs_on_3_12_with_its_hooks(function: FunctionDefinition) -> None:
@@ -205,6 +215,7 @@ def test_timers() -> None:
         "reconcile": ["0 */10 * * * *"],
         "relay": ["@every 1m"],
         "billing": ["CRON_TZ=Asia/Shanghai 0 10 0 * * *"],
+        "deadlines": ["0 2 * * * *"],
     }
 
 

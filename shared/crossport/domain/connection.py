@@ -234,6 +234,11 @@ class Connection:
         own = expiry_id(self.connection_id)
         return any(request.request_id == own for request in self.requests)
 
+    @property
+    def offer_expired(self) -> bool:
+        """Whether the tenant waited so long with the offer that we took it back ourselves."""
+        return any(request.request_id == offer_expiry_id(self.connection_id) for request in self.requests)
+
     def request(self, kind: RequestKind) -> Request | None:
         """The latest accepted request of this kind, or None."""
         return next((request for request in reversed(self.requests) if request.kind is kind), None)
@@ -310,6 +315,11 @@ def connection_id_for(account_id: str, kind: str, key: str) -> str:
 def expiry_id(connection_id: str) -> str:
     """The id of our own request that takes an order back when its hold has timed out."""
     return f"hold-expired:{connection_id}"
+
+
+def offer_expiry_id(connection_id: str) -> str:
+    """The id of our own request that takes an offer back when it was not accepted in time."""
+    return f"offer-expired:{connection_id}"
 
 
 def token_of(connection_id: str) -> str:

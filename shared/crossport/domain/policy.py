@@ -41,8 +41,10 @@ class Policy:
     consistency_window: timedelta = timedelta(seconds=30)
     #: Histories older than this are compacted; later news of that past are findings.
     settlement_age: timedelta = timedelta(days=35)
-    #: How long an offer is left open before it is reminded and taken back.
+    #: How long an offer is to be open at most; what happens then says ``offer_expiry``.
     offer_lifetime: timedelta = timedelta(days=14)
+    #: ``keep``: an offer whose time is over stays open, and both parties are told; ``withdraw``: it is taken back.
+    offer_expiry: str = "keep"
     #: Days after the offer on which a tenant who has not accepted is reminded, ascending.
     offer_reminders: tuple[int, ...] = (1, 3, 7)
     #: How long an order that waits for its milestones holds its VLAN ID and bandwidth.

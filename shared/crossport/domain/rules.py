@@ -347,7 +347,7 @@ RULES: tuple[Rule, ...] = (
         checks=(port_gone, vbr_gone),
         codes=("lost_in_arrears",),
         switch="consistency_window",
-        missing="the sweep over all ports and VBRs and the notices of expiry come with reconciliation (issue 5)",
+        missing="the sweep over all ports and VBRs comes with reconciliation (issue 5)",
     ),
 )
 
@@ -388,6 +388,8 @@ OTHER_CODES: Mapping[str, str] = MappingProxyType(
         "locked_not_terminated": "a lock is settled, renewed or cleared, not recovered",
         "recovery_is_the_tenants": "a port that the tenant pays is recovered by the tenant, unless forced (ruling 4)",
         "hold_expired": "the order waited so long that it was taken back",
+        "offer_expired": "the offer was not accepted in time and was taken back",
+        "group_overdue": "a half provisioned redundancy group was not mended in time (ruling 17)",
         "port_after_failure": "a port turned up for an order that was refused, failed or taken back",
         "port_made_by_hand": "the port of an order was made by hand: our calls name theirs after the order",
         "withdraw_blocked": "the cloud did not let an offer be taken back",

@@ -56,18 +56,10 @@ def take_orders(app: App, opened: Sequence[Opened], _invocation: Invocation) -> 
 
 
 def carry_out_commands(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
-    """One round of the relay for any number of pokes and timers; each outbox row's turn is logged.
-
-    A timer first has orders taken back that have waited too long: what follows from that goes out in the same round.
-    """
-    from crossport.application.expire_orders import expire_orders
+    """One round of the relay for any number of pokes and timers; each outbox row's turn is logged."""
     from crossport.application.relay import relay
 
     def work(calls: Sequence[Opened]) -> list[Ending]:
-        if any(call.kind == "timer" for call in calls):
-            for connection_id in expire_orders(app.store(), app.policies(), app.clock):
-                fields = {"request_id": invocation.request_id, "connection_id": connection_id}
-                _log.info("order_expired", extra=fields)
         for pause in app.store().pauses():
             fields = {"account_id": pause.account_id, "actor": pause.actor, "reason": pause.reason}
             _log.warning("paused", extra={"request_id": invocation.request_id, **fields})
@@ -87,6 +79,31 @@ def carry_out_commands(app: App, opened: Sequence[Opened], invocation: Invocatio
         return [_worked(call, bool(report.turns)) for call in calls]
 
     return _sorted_out(app, opened, invocation, lambda one: _wake_up(one, "outbox.poke"), work)
+
+
+def watch_the_calendar(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
+    """One walk over the open connections for any number of timers; what could not be looked at is logged."""
+    from crossport.application.deadlines import keep_deadlines
+
+    def work(calls: Sequence[Opened]) -> list[Ending]:
+        report = keep_deadlines(
+            store=app.store(),
+            policies=app.policies(),
+            clock=app.clock,
+            working_days=app.working_days(),
+            # A page that begins at the last moment must have time to be saved.
+            until=app.clock.now() + invocation.remaining() / 2,
+        )
+        asked = {"request_id": invocation.request_id}
+        for connection_id in report.taken_back:
+            _log.info("taken_back", extra={**asked, "connection_id": connection_id})
+        for connection_id, reason in report.failed:
+            _log.error("deadline_failed", extra={**asked, "connection_id": connection_id, "reason": reason})
+        counts = {"looked": report.looked, "told": len(report.told), "complete": report.complete}
+        _log.info("deadlines_kept", extra={**asked, **counts})
+        return [_worked(call, bool(report.told or report.taken_back)) for call in calls]
+
+    return _sorted_out(app, opened, invocation, _timer, work)
 
 
 def tell_parties(app: App, opened: Sequence[Opened], invocation: Invocation) -> list[Ending]:
@@ -238,6 +255,15 @@ def _wake_up(one: Opened, message: str) -> Opened | Refusal:
         return one
     code = "unknown_message_type" if one.kind == "message" else "wrong_envelope"
     return Refusal(code=code, message=f"a timer or {message} is expected", subject=record_name(one))
+
+
+def _timer(one: Opened) -> Opened | Refusal:
+    """A timer and nothing else."""
+    if one.kind == "unreadable":
+        return Refusal(code=one.reason, message=one.detail)
+    if one.kind == "timer":
+        return one
+    return Refusal(code="wrong_envelope", message="a timer is expected", subject=record_name(one))
 
 
 def _worked(one: Opened, anything: bool) -> Ending:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from crossport.application.errors import NotConfiguredError
-from crossport.application.ports import Clock, Cloud, Ids, Policies, Queue, Sender, Store, Tasks
+from crossport.application.ports import Clock, Cloud, Ids, Policies, Queue, Sender, Store, Tasks, WorkingDays
 from crossport.domain.errors import CrossportError
 from crossport.entrypoints.clock import OffsetClock, RandomIds, SystemClock
 from crossport.entrypoints.settings import Settings
@@ -51,6 +51,7 @@ class App:
     given_poke_queue: Queue | None = None
     given_render: Render | None = None
     given_senders: Sequence[Sender] | None = None
+    given_working_days: WorkingDays | None = None
     _quota: SharedQuota | None = field(default=None, init=False, repr=False)
     _configured: tuple[int, Policies] | None = field(default=None, init=False, repr=False)
     _configured_at: datetime | None = field(default=None, init=False, repr=False)
@@ -144,6 +145,14 @@ class App:
         if self.given_senders is None:
             self.given_senders = [self._mail()] if self.settings.smtp_url else []
         return self.given_senders
+
+    def working_days(self) -> WorkingDays:
+        """The working days of the world's countries."""
+        if self.given_working_days is None:
+            from crossport.adapters.working_days import HolidayCalendar
+
+            self.given_working_days = HolidayCalendar()
+        return self.given_working_days
 
     def poke(self) -> None:
         """Tell the relay that the outbox has grown; best effort, because the relay's timer looks anyway."""

@@ -12,11 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 from crossport.application.send_notices import NoticeContext, NoticeRequest
-from crossport.domain import effects
+from crossport.domain import deadlines, effects
 from crossport.domain.adoption import decide_adoption
 from crossport.domain.circuit import Circuit
 from crossport.domain.connection import Connection, Milestone, Refusal, Request, expiry_id
-from crossport.domain.decide import decide
+from crossport.domain.deadlines import Calendar, due_notices
+from crossport.domain.decide import Finding, decide
 from crossport.domain.effects import Notice, effects_of, notices
 from crossport.domain.impact import impact_of
 from crossport.domain.maintenance import (
@@ -29,10 +30,20 @@ from crossport.domain.maintenance import (
 from crossport.domain.observation import Observation, PortObservation, VbrObservation
 from crossport.domain.orders import Contract, Hold, Order, Tenant, decide_order
 from crossport.domain.placement import Placement
+from crossport.domain.places import zone_named
 from crossport.domain.policy import Policy
 from crossport.domain.prices import PriceList
 from crossport.domain.requests import decide_request
-from crossport.domain.vocabulary import BEFORE_PUSH, OrderMode, Party, Phase, Presence, RequestKind, Source
+from crossport.domain.vocabulary import (
+    BEFORE_PUSH,
+    MilestoneName,
+    OrderMode,
+    Party,
+    Phase,
+    Presence,
+    RequestKind,
+    Source,
+)
 
 PARTNER_ID = "1290000000000001"
 TENANT_ID = "1290555577770011"
@@ -59,6 +70,23 @@ OWN_PRICES = PriceList(
 )
 POLICY = Policy(account_id=PARTNER_ID, order_modes=frozenset(OrderMode), partner_price_list=OWN_PRICES)
 NAMES = {"en": ("Equinix", "Northwind Trading"), "zh-CN": ("中国联通", "北风贸易有限公司")}
+
+
+#: Eastern time for the partner, Beijing's for the tenant; no holidays.
+CALENDAR = Calendar(
+    zones={Party.PARTNER: zone_named("America/New_York"), Party.TENANT: zone_named("Asia/Shanghai")},
+    access_point=zone_named("America/New_York"),
+    is_working_day=lambda day: day.weekday() < 5,
+)
+HALF = Finding(
+    code="half_provisioned",
+    subject="HA-7",
+    details={
+        "missing": ["conn-2 failed"],
+        "since": START.isoformat(),
+        "deadline": (START + timedelta(days=7)).isoformat(),
+    },
+)
 
 
 def partner(language: str = "en") -> Tenant:
@@ -269,6 +297,7 @@ def render_samples(language: str) -> Iterator[tuple[str, NoticeContext]]:
         for effect in effects_of(connection, POLICY):
             if isinstance(effect, Notice) and effects.moot(effect, connection, POLICY) is None:
                 yield f"{name}: {effect.key}", context_of(effect, connection, language)
+    yield from calendar_samples(language)
     for name, connection in recoveries().items():
         notice = recovery_of(connection)
         assert effects.moot(notice, connection, POLICY) is None
@@ -314,6 +343,30 @@ def works(language: str) -> Iterator[tuple[str, NoticeContext]]:
                 yield f"{kind} {side} {notice.key}", context_of(notice, running, language)
 
 
+def calendar_samples(language: str) -> Iterator[tuple[str, NoticeContext]]:
+    """The context of every notice that the calendar calls for on some day in the life of every state."""
+    for name, connection in {**states(), **waiting_states()}.items():
+        told = set()
+        for day in range(-1, 60):
+            now = START + timedelta(days=day, hours=14)
+            for notice in due_notices(connection, POLICY, now, CALENDAR, HALF if connection.group_id else None):
+                if notice.key not in told and effects.moot(notice, connection, POLICY) is None:
+                    told.add(notice.key)
+                    yield f"{name}: {notice.key}", context_of(notice, connection, language, at=now)
+
+
+def waiting_states() -> dict[str, Connection]:
+    """Connections of which only the calendar has something to say."""
+    taken_back = replace(offered(), withdrawn_at=START + timedelta(days=14))
+    return {
+        "waiting": ordered(milestones=()),
+        "quoted": ordered(milestones=(Milestone(name=MilestoneName.QUOTE_ACCEPTED, at=START, actor="sales"),)),
+        "withdrawal refused": taken_back,
+        "half of a group": replace(active(), group_id="HA-7"),
+        "paid, not accepted": after(offered(), ENABLED),
+    }
+
+
 def recoveries() -> dict[str, Connection]:
     """Connections that the tenant alone may bring back."""
     running = active()
@@ -331,6 +384,14 @@ def recovery_of(connection: Connection) -> Notice:
 def declared_notices() -> set[tuple[str, Party]]:
     """(kind, party) of every notice that the domain can call for, read off its source, so that none can be missed."""
     found: set[tuple[str, Party]] = set()
+    for node in ast.walk(ast.parse(inspect.getsource(deadlines))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Series":
+            said = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            names = [n for n in Party.__members__ if n in said["parties"]]
+            either = "_BOTH" in said["parties"] or "payer" in said["parties"]
+            found |= {
+                (ast.literal_eval(said["kind"]), Party[name]) for name in (Party.__members__ if either else names)
+            }
     for node in ast.walk(ast.parse(inspect.getsource(notices))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_tell":
             kind, parties = ast.literal_eval(node.args[1]), ast.unparse(node.args[2])

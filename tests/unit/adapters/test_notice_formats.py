@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from crossport.adapters.notify.blocks import blocks_of, plain_text
-from crossport.adapters.notify.formats import Times, language_of, masked, money_text, one_line, spec_text, zone_from
+from crossport.adapters.notify.formats import Times, language_of, masked, money_text, one_line, spec_text
+from crossport.domain.places import zone_named
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
@@ -42,12 +43,12 @@ def test_account_ids_are_masked(account_id: str, shown: str) -> None:
     ],
 )
 def test_times_name_their_zone(language: str, zone: str, text: str) -> None:
-    assert Times(language, zone_from(zone)).time(NOON) == text
+    assert Times(language, zone_named(zone)).time(NOON) == text
 
 
 def test_a_zone_without_offset_that_is_not_utc_keeps_its_name() -> None:
     winter = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-    assert Times("en", zone_from("Europe/London")).time(winter) == "1 January 2026, 12:00 (Europe/London, UTC+00:00)"
+    assert Times("en", zone_named("Europe/London")).time(winter) == "1 January 2026, 12:00 (Europe/London, UTC+00:00)"
 
 
 @pytest.mark.parametrize(

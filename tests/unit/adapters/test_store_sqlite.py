@@ -154,7 +154,6 @@ class TestStatements:
             "update_connection",
             "unsealed_records",
             "last_seal",
-            "stale_orders",
             "open_connections",
             "written_keys",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossport.domain.connection import Connection, Milestone
-from crossport.domain.deadlines import Calendar, due_notices
-from crossport.domain.decide import decide
+from crossport.domain.deadlines import Calendar, due_notices, expiry_of, overdue_group, reminders
+from crossport.domain.decide import Finding, decide
+from crossport.domain.effects import Notice, moot
 from crossport.domain.observation import Observation
 from crossport.domain.sla import delivery_of, next_month
-from crossport.domain.vocabulary import MilestoneName, OrderMode, Party, Source
-from tests.unit.domain.examples import NOW, POLICY, connection, port_read, port_seen, vbr_read
+from crossport.domain.vocabulary import MilestoneName, OrderMode, Origin, Party, Source
+from tests.unit.domain.examples import NOW, POLICY, VLAN, connection, port_read, port_seen, vbr_read, vbr_seen
 
 TOKYO, NEW_YORK = ZoneInfo("Asia/Tokyo"), ZoneInfo("America/New_York")
 #: Monday, so that working days can be counted on fingers.
@@ -50,9 +52,11 @@ def test_an_offer_is_reminded_of_at_nine_in_the_morning_of_the_tenant() -> None:
         ("offer_reminder", "tenant", 1),
         ("offer_reminder", "tenant", 3),
         ("offer_reminder", "tenant", 7),
+        ("offer_expired", "tenant", 1),
+        ("offer_expired", "partner", 1),
     ]
-    hours = [at.astimezone(TOKYO).hour for *_, at in mornings(offered, 20)]
-    assert hours == [9, 9, 9]
+    hours = [at.astimezone(TOKYO if party == "tenant" else NEW_YORK).hour for _, party, _, at in mornings(offered, 20)]
+    assert hours == [9, 9, 9, 9, 9]
 
 
 def test_an_accepted_offer_is_not_reminded_of() -> None:
@@ -93,7 +97,8 @@ def test_an_order_that_waits_is_warned_of_before_its_hold_ends() -> None:
 def test_from_the_fifth_day_recovery_may_lose_the_vlan_id() -> None:
     off = told([port_read(**ENABLED), vbr_read(), vbr_read(NOW + timedelta(days=1), status="terminated")])
     sent = [(kind, party, day) for kind, party, day, _ in mornings(off, 9)]
-    assert sorted(sent) == [("recovery_may_lose_vlan", "partner", 5), ("recovery_may_lose_vlan", "tenant", 5)]
+    kind = "recovery_may_lose_vlan"
+    assert sorted(sent) == [(kind, party, day) for party in ("partner", "tenant") for day in (5, 7)]
 
 
 @given(hours=st.lists(st.integers(0, 24 * 80), min_size=1, max_size=30))
@@ -193,3 +198,196 @@ def test_the_earliest_word_of_the_acceptance_counts() -> None:
     late, early = day(3), day(2)
     seen = [port_seen(at, Source.EVENT, acceptance="Confirmed") for at in (late, early)]
     assert {told(order).port.confirmed_at for order in (seen, seen[::-1])} == {early}  # type: ignore[union-attr]
+
+
+# --- Offers, ceases, arrears, groups --------------------------------------------------------------------------------
+
+
+def kinds(one: Connection, days: float = 40) -> list[tuple[str, str, int]]:
+    """Kind, party and day of every notice of so many days."""
+    return [(kind, party, day) for kind, party, day, _ in mornings(one, days)]
+
+
+def test_an_offer_that_waits_behind_a_violation_is_not_reminded_of() -> None:
+    wrong = told([port_read(vlan_id=VLAN + 1)])
+    assert kinds(wrong) == [("offer_expired", "partner", 1)]
+
+
+def test_a_port_that_nobody_ordered_is_told_to_the_tenant_under_a_contract_alone() -> None:
+    seen = [port_read()]
+    without = told(seen, origin=Origin.CONSOLE)
+    under = told(seen, origin=Origin.CONSOLE, contract_number="C-1")
+    assert {party for _, party, _ in kinds(without)} == {"partner"}
+    assert ("offer_reminder", "tenant", 3) in kinds(under)
+
+
+@pytest.mark.parametrize("mode", OrderMode)
+def test_a_tenant_who_pays_is_reminded_of_a_cease(mode: OrderMode) -> None:
+    ceased = told([port_read(**ENABLED, order_mode=str(mode))], cease_recorded_at=NOW)
+    expected = [("cease_reminder", "tenant", day) for day in (3, 7, 14, 30)]
+    assert kinds(ceased) == (expected if mode is OrderMode.TENANT_PAYS else [])
+
+
+def test_a_lock_for_billing_is_reminded_of_until_what_is_overdue_is_released() -> None:
+    locked = told([port_read(**ENABLED), port_seen(day(1), business_status="FinancialLocked")])
+    sent = [(at, party) for _, party, at in kinds(locked)]
+    assert sorted(sent) == [(at, party) for at in (1, 3, 5, 6) for party in ("partner", "tenant")]
+    settled = told([port_seen(day(1), business_status="FinancialLocked"), port_read(day(2), **ENABLED)])
+    assert kinds(settled) == []
+
+
+def test_an_ended_subscription_is_no_arrears() -> None:
+    ended = told([port_read(**ENABLED, end_time=day(1)), port_seen(day(2), business_status="FinancialLocked")])
+    assert {kind for kind, _, _ in kinds(ended)} == {"subscription_ends"}
+
+
+HALF = Finding(
+    code="half_provisioned",
+    subject="G",
+    details={
+        "missing": ["conn-2 failed"],
+        "since": NOW.isoformat(),
+        "deadline": (NOW + POLICY.group_deadline).isoformat(),
+    },
+)
+
+
+def test_a_half_provisioned_group_is_told_before_and_after_its_deadline() -> None:
+    member = told([port_read(**ENABLED)], group_id="G")
+    due = {n.details["day"] for h in range(24 * 12) for n in due_notices(member, POLICY, day(h / 24), CALENDAR, HALF)}
+    assert due == {-3, -1, 1}
+    assert due_notices(member, POLICY, day(9), CALENDAR) == ()
+    assert overdue_group(None, day(9)) is None
+    assert overdue_group(HALF, NOW + POLICY.group_deadline - timedelta(seconds=1)) is None
+    overdue = overdue_group(HALF, NOW + POLICY.group_deadline)
+    assert overdue is not None
+    assert (overdue.code, overdue.subject, overdue.details["missing"]) == ("group_overdue", "G", ["conn-2 failed"])
+
+
+@pytest.mark.parametrize(
+    ("expiry", "seen", "changes", "what"),
+    [
+        ("keep", (), {"intended_at": None}, "order"),
+        ("keep", (port_read(),), {}, None),
+        ("withdraw", (port_read(),), {}, "offer"),
+        ("withdraw", (port_read(status="Enabled"),), {}, None),
+        ("withdraw", (port_read(acceptance="Confirmed"),), {}, None),
+        ("withdraw", (port_read(),), {"origin": Origin.IMPORT, "contract_number": "C-1"}, None),
+        ("withdraw", (port_read(),), {"withdrawn_at": NOW}, None),
+        ("withdraw", (port_read(vlan_id=VLAN + 1),), {}, None),
+    ],
+)
+def test_what_is_taken_back_by_itself(
+    expiry: str, seen: tuple[Observation, ...], changes: dict[str, Any], what: str | None
+) -> None:
+    found = expiry_of(told(seen, **changes), replace(POLICY, offer_expiry=expiry))
+    assert (found and found.what) == what
+    if found is not None:
+        assert found.at - NOW == (POLICY.hold_lifetime if what == "order" else POLICY.offer_lifetime)
+
+
+# --- Zones ----------------------------------------------------------------------------------------------------------
+
+
+def calendar_in(tenant: str, partner: str) -> Calendar:
+    """The calendar of people in these zones."""
+    return replace(CALENDAR, zones={Party.TENANT: ZoneInfo(tenant), Party.PARTNER: ZoneInfo(partner)})
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "utc_hours"),
+    [
+        # Clocks go forward on 27 March 2022 in Berlin, on 13 March in New York, and back on 30 October and 6 November.
+        ("Europe/Berlin", datetime(2022, 3, 25, 12, tzinfo=UTC), [8, 7, 7]),
+        ("America/New_York", datetime(2022, 3, 11, 20, tzinfo=UTC), [14, 13, 13]),
+        ("Europe/Berlin", datetime(2022, 10, 28, 12, tzinfo=UTC), [7, 8, 8]),
+        ("Asia/Kathmandu", datetime(2022, 3, 25, 12, tzinfo=UTC), [3, 3, 3]),
+    ],
+)
+def test_nine_in_the_morning_is_nine_across_daylight_saving_time(zone: str, at: datetime, utc_hours: list[int]) -> None:
+    offered = told([port_read(at)])
+    (series,) = (s for s in reminders(offered, POLICY, calendar_in(zone, zone)) if s[0].notice.kind == "offer_reminder")
+    assert [one.at.astimezone(UTC).hour for one in series] == utc_hours
+    assert [one.at.hour for one in series] == [9, 9, 9]
+    days = [(one.at.date() - at.astimezone(ZoneInfo(zone)).date()).days for one in series]
+    assert days == list(POLICY.offer_reminders)
+
+
+# --- Reminders whose reason is gone by the time of sending ------------------------------------------------------------
+
+ACCEPTED, GONE = port_seen(day(50), acceptance="Confirmed"), port_seen(day(50), acceptance="Deleted")
+BACK, NORMAL = vbr_seen(day(50), status="active"), port_seen(day(50), business_status="Normal")
+DELIVERED = (port_read(day(50), **ENABLED), vbr_read(day(51)))
+
+
+def reminder(one: Connection, kind: str) -> Notice:
+    """The latest notice of a kind in 45 days."""
+    found = [n for d in range(46) for n in due_notices(one, POLICY, day(d), CALENDAR, HALF) if n.kind == kind]
+    return found[-1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "meanwhile", "changes", "reason"),
+    [
+        ("hold_ending", connection(intended_at=None), (), {"intended_at": NOW}, "phase_is_provisioning"),
+        ("offer_reminder", told([port_read()]), (ACCEPTED,), {}, "already_accepted"),
+        ("offer_reminder", told([port_read()]), (), {"withdrawn_at": day(50)}, "withdrawn"),
+        ("offer_reminder", told([port_read()]), (GONE,), {}, "phase_is_declined"),
+        ("offer_expired", told([port_read()]), (ACCEPTED,), {}, "already_accepted"),
+        ("offer_expired", told([port_read()]), (), {"withdrawn_at": day(50)}, "withdrawn"),
+        ("offer_expired", told([port_read()], withdrawn_at=day(1)), (), {}, None),
+        ("offer_expired", told([port_read()]), (port_seen(day(50), status="Canceled"),), {}, "phase_is_declined"),
+        ("cease_reminder", told([port_read(**ENABLED)], cease_recorded_at=NOW), (GONE,), {}, "phase_is_released"),
+        (
+            "subscription_ends",
+            told([port_read(**ENABLED, end_time=day(30))]),
+            (port_seen(day(50), end_time=day(60)),),
+            {},
+            "superseded",
+        ),
+        (
+            "arrears_reminder",
+            told([port_read(**ENABLED), port_seen(day(1), business_status="FinancialLocked")]),
+            (NORMAL,),
+            {},
+            "not_suspended_any_more",
+        ),
+        (
+            "arrears_reminder",
+            told([port_read(**ENABLED), port_seen(day(1), business_status="FinancialLocked")]),
+            (NORMAL, port_seen(day(51), business_status="FinancialLocked")),
+            {},
+            "superseded",
+        ),
+        (
+            "recovery_may_lose_vlan",
+            told([port_read(**ENABLED), vbr_read(), vbr_read(day(1), status="terminated")]),
+            (BACK,),
+            {},
+            "not_suspended_any_more",
+        ),
+        (
+            "recovery_may_lose_vlan",
+            told([port_read(**ENABLED), vbr_read(), vbr_read(day(1), status="terminated")]),
+            (vbr_seen(day(50), deleted=True),),
+            {},
+            "vbr_gone",
+        ),
+        ("delivery_jeopardy", delivered(port_read(day(12))), DELIVERED, {}, "delivered"),
+        ("delivery_jeopardy", delivered(), (), {"withdrawn_at": day(50)}, "phase_is_withdrawn"),
+        ("group_deadline", told([port_read(**ENABLED)], group_id="G"), (GONE,), {}, "phase_is_released"),
+        (
+            "group_deadline",
+            told([port_read(**ENABLED)], group_id="G"),
+            (),
+            {"cease_recorded_at": day(50)},
+            "phase_is_releasing",
+        ),
+    ],
+)
+def test_a_reminder_whose_reason_is_gone_is_moot(
+    kind: str, one: Connection, meanwhile: tuple[Observation, ...], changes: dict[str, Any], reason: str | None
+) -> None:
+    notice = reminder(one, kind)
+    assert moot(notice, one, POLICY) is None
+    assert moot(notice, decide(replace(one, **changes), meanwhile, POLICY).connection, POLICY) == reason

@@ -284,15 +284,20 @@ def test_a_misread_order_is_answered_on_the_reply_queue(app: App, store: MemoryS
     OrderReply.model_validate(entry.row.payload)
 
 
-def test_only_the_timer_takes_old_orders_back(app: App, store: MemoryStore) -> None:
+def test_the_calendar_is_watched_by_a_timer_alone_and_takes_old_orders_back(app: App, store: MemoryStore) -> None:
     run(dispatch.take_orders, app, message(ORDER))
     later = SimpleNamespace(now=lambda: NOW + timedelta(days=31))
     app.clock = later
     run(dispatch.carry_out_commands, app, message({"type": "outbox.poke"}))
+    timer = {"triggerTime": "2026-04-02T12:00:00Z", "triggerName": "hourly", "payload": ""}
+    assert run(dispatch.carry_out_commands, app, timer)[0][2] == "hourly"
+    (refused,) = run(dispatch.watch_the_calendar, app, message({"type": "outbox.poke"}, "m-9"))
+    assert refused[:2] == ("rejected", "wrong_envelope")
     assert store.state.holds != {}
-    timer = {"triggerTime": "2026-04-02T12:00:00Z", "triggerName": "every-minute", "payload": ""}
-    assert run(dispatch.carry_out_commands, app, timer) == [("applied", "", "every-minute")]
+    assert run(dispatch.watch_the_calendar, app, timer) == [("applied", "", "hourly")]
     assert store.state.holds == {}
+    assert run(dispatch.watch_the_calendar, app, timer) == [("ignored", "nothing_due", "hourly")]
+    run(dispatch.carry_out_commands, app, message({"type": "outbox.poke"}))
     queue = app.queue()
     assert isinstance(queue, Sent)
     replies = [body for name, body in queue.sent if name == "order-replies"]

@@ -22,8 +22,17 @@ from crossport.entrypoints.wiring import POLICIES_FRESH, build
 from tests.fakes.manual_clock import ManualClock
 
 FUNCTIONS = Path(__file__).resolve().parents[3] / "functions"
-NAMES = ["billing", "dead_letters", "notices", "orders", "port_events", "reconcile", "relay", "vbr_events"]
-HEAVY = ["pydantic", "mns", "alibabacloud_vpc20160428", "alibabacloud_tea_openapi", "jinja2", "babel", "sqlite3"]
+NAMES = ["billing", "dead_letters", "deadlines", "notices", "orders", "port_events", "reconcile", "relay", "vbr_events"]
+HEAVY = [
+    "pydantic",
+    "mns",
+    "alibabacloud_vpc20160428",
+    "alibabacloud_tea_openapi",
+    "jinja2",
+    "babel",
+    "holidays",
+    "sqlite3",
+]
 
 PORTS = Settings(database_url="sqlite:////nowhere/x.db", region="us-east-1")
 

@@ -126,6 +126,8 @@ class PolicySettings(_Part):
     settlement_age: Count = Field(default=35, ge=1, le=366)
     #: Days.
     offer_lifetime: Count = Field(default=14, ge=1, le=366)
+    #: What becomes of an offer whose time is over.
+    offer_expiry: Literal["keep", "withdraw"] = "keep"
     #: Days after an offer on which a tenant who has not accepted is reminded.
     offer_reminders: Annotated[tuple[Annotated[Count, Field(ge=1, le=366)], ...], Field(max_length=16)] = (1, 3, 7)
     #: Days.

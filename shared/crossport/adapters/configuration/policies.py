@@ -28,8 +28,8 @@ _PRICES = _VERSION | {"earlier"}
 _POLICY = frozenset(
     {"specs", "approved_above_1g", "vlan_pool", "vlan_zero_is_exclusive", "order_modes", "push_after", "confirm_uid",
      "partner_pays_at", "pay_months", "pay_auto_renew", "consistency_window", "settlement_age", "offer_lifetime",
-     "offer_reminders", "hold_lifetime", "cool_down", "group_deadline", "vbr_missing_after", "longest_wait",
-     "max_attempts"}
+     "offer_expiry", "offer_reminders", "hold_lifetime", "cool_down", "group_deadline", "vbr_missing_after",
+     "longest_wait", "max_attempts"}
 )  # fmt: skip
 
 
@@ -122,6 +122,7 @@ def policy_of(account: Mapping[str, Any]) -> Policy:
         consistency_window=timedelta(seconds=chosen["consistency_window"]),
         settlement_age=timedelta(days=chosen["settlement_age"]),
         offer_lifetime=timedelta(days=chosen["offer_lifetime"]),
+        offer_expiry=chosen["offer_expiry"],
         offer_reminders=tuple(sorted(set(chosen["offer_reminders"]))),
         hold_lifetime=timedelta(days=chosen["hold_lifetime"]),
         cool_down=timedelta(days=chosen["cool_down"]),

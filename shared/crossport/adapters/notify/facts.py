@@ -15,12 +15,14 @@ from importlib.resources import files
 from typing import Any
 
 from crossport.adapters.instants import instant
-from crossport.adapters.notify.formats import Times, language_of, masked, money_text, one_line, spec_text, zone_from
+from crossport.adapters.notify.deadlines import calendar_facts
+from crossport.adapters.notify.formats import Times, language_of, masked, money_text, one_line, spec_text
 from crossport.application.send_notices import AccountNoticeContext, NoticeContext
 from crossport.domain.connection import Connection
 from crossport.domain.effects import gates
 from crossport.domain.history import History
 from crossport.domain.phase import Suspension, lost_in_arrears, phase_of, suspension
+from crossport.domain.places import zone_named
 from crossport.domain.violations import unknown_values
 from crossport.domain.vocabulary import MilestoneName, OrderMode, Origin, Party, RequestKind
 
@@ -42,13 +44,13 @@ def words_of(language: str) -> dict[str, Any]:
 def facts_of(context: NoticeContext) -> dict[str, Any]:
     """The values that the templates may use. Raises nothing for odd data: what is not known is shown as it is."""
     language = language_of(context.recipient.language)
-    return _Writer(context, language, Times(language, zone_from(context.recipient.zone)), words_of(language)).facts()
+    return _Writer(context, language, Times(language, zone_named(context.recipient.zone)), words_of(language)).facts()
 
 
 def account_facts_of(context: AccountNoticeContext) -> dict[str, Any]:
     """The values that templates of notices about a partner account may use; names as in ``facts_of``."""
     language = language_of(context.recipient.language)
-    times, words = Times(language, zone_from(context.recipient.zone)), words_of(language)
+    times, words = Times(language, zone_named(context.recipient.zone)), words_of(language)
     details = context.request.details
     cause = str(details.get("cause", ""))
     at = instant(details.get("at"))
@@ -94,6 +96,7 @@ class _Writer:
             "reasons": self._reasons(),
             "failure": self._failure(),
             "violation": self._violation(),
+            **calendar_facts(self.context, self.times, self.words),
             "cool_down_days": self.context.policy.cool_down.days,
         }
 

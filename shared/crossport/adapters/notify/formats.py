@@ -6,7 +6,6 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from crossport.domain.specs import MBPS
 
@@ -63,14 +62,6 @@ def money_text(amount: Decimal, currency: str, language: str) -> str:
     from babel.numbers import format_currency
 
     return str(format_currency(amount, currency, format="¤¤ #,##0.00", locale=_BABEL_LOCALE[language]))
-
-
-def zone_from(name: str) -> tzinfo:
-    """The recipient's zone; UTC when the name is none that is known."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)

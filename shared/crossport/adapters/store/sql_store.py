@@ -181,11 +181,6 @@ class SqlStore(Letters, OperationsWriting, NetworkReading, Sweeping, ABC):
         row = self._engine.row("get_circuit", {"circuit_id": circuit_id})
         return None if row is None else circuit_of(row)
 
-    def stale_orders(self, before: datetime, limit: int) -> Sequence[str]:
-        """See ``Store.stale_orders``."""
-        rows = self._engine.rows("stale_orders", {"before": stamp(before), "limit": limit})
-        return tuple(connection_id for (connection_id,) in rows)
-
     def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
         """See ``Store.open_connections``."""
         return open_page(self._engine, after=after, limit=limit)

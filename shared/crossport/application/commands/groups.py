@@ -108,6 +108,7 @@ def _save_finding(desk: Desk, stored: Stored, policy: Policy) -> bool:
     connection = stored.connection
     found = half_provisioned(connection, _siblings(desk, connection), desk.clock.now(), policy)
     decision = conclude(connection, connection, policy, findings=() if found is None else (found,))
-    cleared = (("half_provisioned", connection.group_id),) if found is None else ()
+    mended = found is None
+    cleared = tuple((code, connection.group_id) for code in ("half_provisioned", "group_overdue") if mended)
     save = save_of([decision], version=stored.version, at=desk.clock.now(), cleared=cleared)
     return desk.store.save([save])[0] is SaveOutcome.SAVED

@@ -46,6 +46,7 @@ from crossport.application.ports.seams import (
     Clock,
     Ids,
     Policies,
+    WorkingDays,
 )
 from crossport.application.ports.store import (
     Store,
@@ -86,4 +87,5 @@ __all__ = [
     "Tasks",
     "Unrouted",
     "VbrRead",
+    "WorkingDays",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from crossport.domain.orders import Tenant
@@ -39,4 +39,15 @@ class Policies(Protocol):
 
     def partner_contact(self, account_id: str) -> Tenant:
         """Who is told on the partner's side: name, e-mail address, language, zone."""
+        ...
+
+
+class WorkingDays(Protocol):
+    """The public holidays and weekends of the world's countries."""
+
+    def is_working_day(self, country: str, subdivision: str, day: date) -> bool:
+        """Whether people work on a day. A country that is not known works from Monday to Friday.
+
+        ``country`` is ISO 3166-1 alpha-2, ``subdivision`` its code within the country, either "" when not known.
+        """
         ...

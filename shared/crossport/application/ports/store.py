@@ -141,13 +141,6 @@ class Store(Operations, Protocol):
         """Whether the notice was handed over on this channel before."""
         ...
 
-    def stale_orders(self, before: datetime, limit: int) -> Sequence[str]:
-        """Ids of connections in phase ``ordered`` that were created before this time, the oldest first.
-
-        They hold a VLAN ID and bandwidth for a port that nobody has asked the cloud for yet.
-        """
-        ...
-
     def open_connections(self, *, after: str, limit: int) -> Sequence[OpenConnection]:
         """The next connections that have not ended, in order of their ids, those beyond ``after``; "" from the start.
 

@@ -21,6 +21,7 @@ from crossport.domain.effects.episodes import (
     violation_episodes,
 )
 from crossport.domain.effects.kinds import ALIVE, Effect
+from crossport.domain.effects.replies import ever_active
 from crossport.domain.facts import VbrFacts
 from crossport.domain.phase import VBR_DOWN, VBR_OFF, VBR_UP, phase_of
 from crossport.domain.policy import Policy
@@ -30,7 +31,9 @@ from crossport.domain.vocabulary import Phase
 _OF_A_PORT = frozenset(
     {
         "offer", "active", "enabled", "accepted", "suspended", "resumed", "paid_until", "violation", "spec_change",
-        "vlan_change", "cease", "pay_port", "attach_vbr", "update_port", "recover", "recovery",
+        "vlan_change", "cease", "pay_port", "attach_vbr", "update_port", "recover", "recovery", "offer_reminder",
+        "offer_expired", "cease_reminder", "subscription_ends", "arrears_reminder", "delivery_jeopardy",
+        "recovery_may_lose_vlan", "group_deadline",
     }
 )  # fmt: skip
 
@@ -48,6 +51,15 @@ def _moot_offer(_effect: Effect, connection: Connection, _phase: Phase) -> str |
     if connection.port is not None and connection.port.confirmed:
         return "already_accepted"
     return "withdrawn" if connection.withdrawn_at is not None else None
+
+
+def _moot_offer_expired(effect: Effect, connection: Connection, phase: Phase) -> str | None:
+    """That an offer is to be taken back does not settle that it is open still: the cloud may have refused."""
+    if connection.port is not None and connection.port.confirmed:
+        return "already_accepted"
+    if connection.withdrawn_at is not None and not effect.details["withdrawn"]:
+        return "withdrawn"
+    return None if phase is Phase.OFFERED else f"phase_is_{phase}"
 
 
 def _moot_active(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
@@ -115,6 +127,39 @@ def _moot_paid_until(effect: Effect, connection: Connection, _phase: Phase) -> s
     return "superseded" if effect.details["episode"] < payment_episodes(connection.port, current) else None
 
 
+def _moot_subscription_ends(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
+    current = connection.port.end_time.current if connection.port is not None else None
+    return None if current is not None and current.isoformat() == effect.details["end_time"] else "superseded"
+
+
+def _moot_arrears(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
+    port = connection.port
+    if port is None or effect.details["episode"] < port_episodes(port, "FinancialLocked"):
+        return "superseded"
+    return None if port.business_status.current == "FinancialLocked" else "not_suspended_any_more"
+
+
+def _moot_vlan_loss(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
+    if any(vbr.deleted for vbr in connection.vbrs if vbr.vbr_id == effect.details["vbr_id"]):
+        return "vbr_gone"
+    return _moot_vbr(effect, connection, vbr_episodes, {VBR_OFF}, "not_suspended_any_more")
+
+
+def _moot_jeopardy(_effect: Effect, connection: Connection, phase: Phase) -> str | None:
+    if ever_active(connection):
+        return "delivered"
+    return None if phase in ALIVE else f"phase_is_{phase}"
+
+
+def _moot_hold_ending(_effect: Effect, _connection: Connection, phase: Phase) -> str | None:
+    return None if phase is Phase.ORDERED else f"phase_is_{phase}"
+
+
+def _moot_group_deadline(_effect: Effect, connection: Connection, phase: Phase) -> str | None:
+    """Whether the sibling has come is not known here; a member that ends has no group to mend."""
+    return None if phase in ALIVE and connection.cease_recorded_at is None else f"phase_is_{phase}"
+
+
 def _moot_violation(effect: Effect, connection: Connection, _phase: Phase) -> str | None:
     subject = effect.details["violation"]
     return "superseded" if effect.details["episode"] < violation_episodes(connection).get(subject, 0) else None
@@ -147,6 +192,14 @@ _MOOT: dict[str, Callable[[Any, Connection, Phase], str | None]] = {
     "recovery": _moot_recovery,
     "paid_until": _moot_paid_until,
     "violation": _moot_violation,
+    "offer_reminder": _moot_offer,
+    "offer_expired": _moot_offer_expired,
+    "subscription_ends": _moot_subscription_ends,
+    "arrears_reminder": _moot_arrears,
+    "recovery_may_lose_vlan": _moot_vlan_loss,
+    "delivery_jeopardy": _moot_jeopardy,
+    "hold_ending": _moot_hold_ending,
+    "group_deadline": _moot_group_deadline,
     "create_port": _moot_create,
     "convert_vbr": _moot_create,
     "pay_port": _moot_pay,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from crossport.domain.connection import Connection, Refusal, Request, expiry_id
+from crossport.domain.connection import Connection, Refusal, Request, expiry_id, offer_expiry_id
 from crossport.domain.effects.commands import gates
 from crossport.domain.effects.kinds import Reply, key_of
 from crossport.domain.phase import VBR_UP
@@ -25,7 +25,7 @@ def replies_of(connection: Connection, policy: Policy) -> Iterator[Reply]:
     if connection.origin is Origin.ORDER:
         yield from _of_order(connection, policy)
     for request in connection.requests:
-        if request.request_id == expiry_id(connection.connection_id):
+        if request.request_id in (expiry_id(connection.connection_id), offer_expiry_id(connection.connection_id)):
             continue
         yield reply(connection, request.request_id, "accepted", **_warnings(connection, request))
         if fulfilled(connection, request):
@@ -56,6 +56,10 @@ def _of_order(connection: Connection, policy: Policy) -> Iterator[Reply]:
     if connection.expired:
         # Nobody asked for this: the orderer hears of it as the end of its order.
         reason = Refusal(code="hold_expired", message="the order waited too long; its VLAN ID and bandwidth are free")
+        yield reply(connection, order_id, "rejected", reasons=(reason,))
+    elif connection.offer_expired:
+        message = "the offer was not accepted in time and is taken back, unless the tenant is faster"
+        reason = Refusal(code="offer_expired", message=message)
         yield reply(connection, order_id, "rejected", reasons=(reason,))
     if ever_active(connection):
         yield reply(connection, order_id, "completed")

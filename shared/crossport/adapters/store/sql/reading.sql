@@ -15,9 +15,6 @@ SELECT circuit_id, account_id, region, name, access_point, line_operator, bandwi
 FROM circuit
 WHERE circuit_id = :circuit_id;
 
--- name: stale_orders
-SELECT id FROM connection WHERE phase = 'ordered' AND created_at < :before ORDER BY created_at, id LIMIT :limit;
-
 -- name: get_configuration
 SELECT version, document FROM configuration ORDER BY version DESC LIMIT 1;
 
