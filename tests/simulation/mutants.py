@@ -21,7 +21,7 @@ from crossport.adapters.store.queries import queries_of
 from crossport.adapters.store.rows import input_columns
 from crossport.adapters.store.sqlite import SqliteStore
 from crossport.application import bill, commit, observe, order_input, place_order, relay, send_notices
-from crossport.application.commands import create, endings, read
+from crossport.application.commands import create, read
 from crossport.application.ports import Completion, InputRow, OutboxState, Read, Save, SaveOutcome
 from crossport.domain import decide, ledger
 from crossport.domain.vocabulary import Verdict
@@ -368,11 +368,6 @@ def _no_look(patch: pytest.MonkeyPatch) -> None:
 @mutant("a create call that may have happened is given up")
 def _given_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(create, "_look_again", lambda desk, leased, cause: desk.failed(leased, cause))
-
-
-@mutant("a hold is given back without asking whether the port was made", within=LATE)
-def _hold_given_back(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(endings, "_unless_created", lambda desk, task: None)
 
 
 @mutant("a port is adopted although an order may be about to find it", within=LATE)
