@@ -19,7 +19,10 @@ ROUNDS = 5
 #: Connections of one round; a slow peer gets fewer, so that a round stays short.
 CONNECTIONS = 100
 _OF_SLOW = {"dbos": 20}
-_PARTS = ("sqlite", "cold-start", "vlans", "reconciliation", "postgresql")
+_PARTS = ("sqlite", "cold-start", "vlans", "postgresql")
+#: Asked for by name alone: its store has ports without VBRs and without documents, and a pass reads the connections of
+#: such ports since it looks for VBRs that are missing (bench/findings.md).
+_BY_NAME = ("reconciliation",)
 _SQLITE = ("floor", "powertools", "dbos", "crossport")
 
 
@@ -27,7 +30,7 @@ def main(arguments: list[str]) -> int:
     """Measure what is asked for and write the results; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--only", choices=_PARTS, action="append")
+    parser.add_argument("--only", choices=(*_PARTS, *_BY_NAME), action="append")
     parser.add_argument("--growth", type=int, default=1_000_000, help="connections of the large store; 0: leave it out")
     options = parser.parse_args(arguments)
     asked = options.only or _PARTS
