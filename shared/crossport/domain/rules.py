@@ -106,7 +106,7 @@ RULES: tuple[Rule, ...] = (
         enforced_at=(Where.ORDER, Where.REQUEST, Where.OBSERVATION),
         checks=(vlan_free,),
         codes=("vlan_taken", "vlan_clash"),
-        missing="VBRs that the partner made on the circuit itself are seen only by reconciliation (issue 5)",
+        missing="an order is not compared with VBRs that the partner made on the circuit itself",
     ),
     Rule(
         number=3,
@@ -170,10 +170,7 @@ RULES: tuple[Rule, ...] = (
         enforced_at=(Where.ORDER, Where.OBSERVATION),
         checks=(circuit_fit, as_agreed),
         codes=("circuit_of_other_account", "circuit_not_enabled", "wrong_port_circuit"),
-        missing=(
-            "circuits are declared, not read: a QoS policy is seen only when the cloud refuses the call, until "
-            "reconciliation reads circuits (issue 5)"
-        ),
+        missing="circuits are declared, not read: a QoS policy is seen only when the cloud refuses the call",
     ),
     Rule(
         number=8,
@@ -347,7 +344,6 @@ RULES: tuple[Rule, ...] = (
         checks=(port_gone, vbr_gone),
         codes=("lost_in_arrears",),
         switch="consistency_window",
-        missing="the sweep over all ports and VBRs comes with reconciliation (issue 5)",
     ),
 )
 
